@@ -1,0 +1,82 @@
+# Needs Python 3.11 or newer, make and git; everything else is put into .venv.
+
+# The Pythons to try, in this order; empty: see .ci/find-python.
+PYTHON ?=
+PACKAGES ?= circuit_breaker spawner soar
+
+PINS := .ci/constraints.txt
+VENV := .venv/.stamp
+# What `activate` does, without a shell of its own.
+IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
+EDITABLE := -e packages/circuit_breaker -e 'packages/spawner[cli]' -e packages/soar
+
+# Modules of somebody else's must not stand in for ours.
+unexport PYTHONHOME PYTHONPATH
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench isolated build pins clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV) ## Run the example plan on this repository, without any model
+	@$(IN_VENV) aurora-soar run packages/soar/examples/repository.toml --tool extract
+
+test: $(VENV) ## Run the tests of all packages and the ones across them
+	@$(IN_VENV) pytest -n auto
+
+check: $(VENV) ## Lint, format, types, import contracts, names
+	@$(IN_VENV) ruff check
+	@$(IN_VENV) ruff format --check
+	@$(IN_VENV) mypy
+	@$(IN_VENV) lint-imports
+	@$(IN_VENV) pytest -q tests/architecture
+
+bench: $(VENV) ## Run every benchmark in turn
+	@for script in tests/benchmarks/bench_*.py; do \
+		if [ ! -e "$$script" ]; then echo "There is no $$script."; exit 0; fi; \
+		echo "== $$script"; \
+		$(IN_VENV) python "$$script" || exit; \
+	done
+
+isolated: build ## Test each wheel alone, in an empty environment
+	@$(IN_VENV) python .ci/isolated.py $(PACKAGES)
+
+build: $(VENV) ## Build sdist and wheel of each package into dist/
+	@rm -rf dist
+	@for package in $(PACKAGES); do \
+		$(IN_VENV) python -m build --quiet --no-isolation --outdir dist "packages/$$package" || exit; \
+	done
+	@ls dist
+
+pins: ## Write the newest versions of everything into .ci/constraints.txt
+	@set -e; \
+	python=$$(.ci/find-python $(PYTHON)); \
+	fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	"$$python" -m venv "$$fresh"; \
+	"$$fresh/bin/python" -m pip install --quiet --upgrade pip; \
+	"$$fresh/bin/python" -m pip install --quiet --group dev; \
+	"$$fresh/bin/python" -m pip install --quiet --no-build-isolation $(EDITABLE); \
+	{ \
+		echo "# Written by 'make pins', best with the oldest Python: the names that it needs include"; \
+		echo "# those of the newer ones."; \
+		"$$fresh/bin/python" -m pip freeze --all --exclude-editable --exclude setuptools; \
+	} > "$$fresh/pins"; \
+	mv "$$fresh/pins" $(PINS)
+
+clean: ## Remove what was made, apart from the runs in .aurora
+	@rm -rf .venv dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache
+	@find packages tests .ci -name __pycache__ -prune -exec rm -rf {} +
+
+# pip goes first and alone: only since 25.1 does it know --group.
+$(VENV): pyproject.toml $(PINS) $(wildcard packages/*/pyproject.toml)
+	@set -e; \
+	python=$$(.ci/find-python $(PYTHON)); \
+	echo "Building .venv with $$python"; \
+	"$$python" -m venv .venv; \
+	pip=".venv/bin/python -m pip install --quiet --constraint $(PINS)"; \
+	$$pip --upgrade pip; \
+	$$pip --group dev; \
+	$$pip --no-build-isolation $(EDITABLE)
+	@touch $@

@@ -1,0 +1,210 @@
+"""Who may name whom, read from the syntax trees: nothing is imported, nothing is run.
+
+The import contracts in pyproject.toml say which module may import which. This says the rest: which
+names cross from one package to another, and what comes in from outside the house.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+PACKAGES = Path(__file__).parents[2] / "packages"
+
+MAY_NAME = {
+    "aurora_circuit_breaker": frozenset[str](),
+    "aurora_spawner": frozenset[str](),
+    "aurora_soar": frozenset({"aurora_circuit_breaker", "aurora_spawner"}),
+}
+"""Which siblings a package may name at all."""
+
+OPEN_TO_TESTS = frozenset({"aurora_spawner.testing"})
+"""Public subpackages that tests may name beside a package's top."""
+
+EXTRA_ROOMS = {
+    ("aurora_circuit_breaker", "redis"): "stores/redis",
+    ("aurora_spawner", "cli"): "cli",
+    ("aurora_spawner", "dask"): "runners/dask",
+}
+"""The one module, or folder, that may import what an extra brings in."""
+
+every_package = pytest.mark.parametrize("package", sorted(MAY_NAME))
+
+
+def folder(package: str) -> Path:
+    return PACKAGES / package.removeprefix("aurora_")
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((folder(package) / "src" / package).rglob("*.py"))
+
+
+def tests(package: str) -> list[Path]:
+    return sorted((folder(package) / "tests").rglob("*.py"))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+@cache
+def public(module: str) -> frozenset[str]:
+    """The names in the `__all__` of a package or subpackage."""
+    package = module.partition(".")[0]
+    init = folder(package) / "src" / Path(*module.split(".")) / "__init__.py"
+    return frozenset(declared(tree(init)) or ())
+
+
+def declared(module: ast.Module) -> list[str] | None:
+    """The literal value of `__all__`, None where there is none."""
+    for node in module.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return None
+
+
+def place(path: Path, node: ast.stmt | ast.expr) -> str:
+    return f"{path.relative_to(PACKAGES.parent)}:{node.lineno}"
+
+
+def references(module: ast.Module, package: str) -> Iterator[tuple[ast.stmt | ast.expr, str, str]]:
+    """Each use of a sibling, as node, module and the name taken from it ("" for a module itself)."""
+    siblings = MAY_NAME.keys() - {package}
+    known: dict[str, str] = {}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] in siblings:
+                    known[alias.asname or alias.name.partition(".")[0]] = alias.name
+                    yield node, alias.name, ""
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            if node.module.partition(".")[0] in siblings:
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    if whole in OPEN_TO_TESTS:
+                        known[alias.asname or alias.name] = whole
+                        yield node, whole, ""
+                    else:
+                        yield node, node.module, alias.name
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # A module as text: for import_module, for python -m, for a patch.
+            if re.fullmatch(rf"({'|'.join(siblings)})(\.\w+)+", node.value):
+                yield node, node.value, ""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in known:
+                yield node, known[node.value.id], node.attr
+
+
+def trespasses(package: str, paths: list[Path], also_open: frozenset[str]) -> list[str]:
+    """Uses of a sibling that are not its public names."""
+    wide_open = MAY_NAME[package] | {m for m in also_open if m.partition(".")[0] in MAY_NAME[package]}
+    return [
+        f"{place(path, node)}: {module} {name}".rstrip()
+        for path in paths
+        for node, module, name in references(tree(path), package)
+        if module not in wide_open or (name and name not in public(module))
+    ]
+
+
+def imported(module: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
+    """Each absolute import, as node and top-level name."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node, node.module.partition(".")[0]
+
+
+def canonical(requirement: str) -> str:
+    """The normalized distribution name of a requirement."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
+
+
+@cache
+def modules_of(requirement: str) -> frozenset[str]:
+    """The top-level modules that a requirement brings."""
+    name = canonical(requirement)
+    return frozenset(
+        module
+        for module, distributions in packages_distributions().items()
+        if name in map(canonical, distributions)
+    )
+
+
+def allowed_outside(package: str, path: Path) -> frozenset[str]:
+    """The modules from outside that a source file may import."""
+    project = tomllib.loads((folder(package) / "pyproject.toml").read_text())["project"]
+    requirements = list(project["dependencies"])
+    inside = path.relative_to(folder(package) / "src" / package).with_suffix("").as_posix()
+    for extra, brought in project.get("optional-dependencies", {}).items():
+        room = EXTRA_ROOMS.get((package, extra))
+        if room is not None and f"{inside}/".startswith(f"{room}/"):
+            requirements += brought
+    modules = frozenset[str]().union(*map(modules_of, requirements))
+    return modules | MAY_NAME[package] | {package} | sys.stdlib_module_names
+
+
+def faults(init: Path, package: str) -> Iterator[str]:
+    """What an `__init__.py` does beside re-exporting."""
+    module = tree(init)
+    names: list[str] = []
+    for node in module.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            continue
+        if isinstance(node, ast.ImportFrom) and (
+            node.level or (node.module or "").partition(".")[0] == package
+        ):
+            names += [alias.asname or alias.name for alias in node.names]
+        elif not (
+            (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+            or (node is module.body[0] and ast.get_docstring(module) is not None)
+        ):
+            yield f"{place(init, node)}: {ast.unparse(node).splitlines()[0]}"
+    exported = declared(module)
+    if exported is None and names:
+        yield f"{init}: no __all__"
+    if exported is not None and exported != sorted(exported):
+        yield f"{init}: __all__ is not sorted"
+    if exported is not None and set(exported) != set(names):
+        yield f"{init}: __all__ and imports differ in {sorted(set(exported) ^ set(names))}"
+
+
+@every_package
+def test_sources_use_only_public_names_of_the_siblings_below(package: str) -> None:
+    """A package takes from a sibling below it what stands in that sibling's `__all__`, no more."""
+    assert trespasses(package, sources(package), frozenset()) == []
+
+
+@every_package
+def test_tests_use_only_public_names_of_the_siblings_below(package: str) -> None:
+    """A package's tests keep to the same names, and to the test doubles that are made for them."""
+    assert trespasses(package, tests(package), OPEN_TO_TESTS) == []
+
+
+@every_package
+def test_sources_import_only_what_the_package_declares(package: str) -> None:
+    """What comes from outside is the standard library, a dependency, or an extra in its one room."""
+    assert [
+        f"{place(path, node)}: {name}"
+        for path in sources(package)
+        for node, name in imported(tree(path))
+        if name not in allowed_outside(package, path)
+    ] == []
+
+
+@every_package
+def test_an_init_only_re_exports(package: str) -> None:
+    """An `__init__.py` holds imports of its own package and a sorted `__all__` of exactly those."""
+    inits = [path for path in sources(package) if path.name == "__init__.py"]
+    assert folder(package) / "src" / package / "__init__.py" in inits
+    assert [fault for init in inits for fault in faults(init, package)] == []
