@@ -14,7 +14,7 @@ EDITABLE := -e packages/circuit_breaker -e 'packages/spawner[cli]' -e packages/s
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench isolated build pins clean
+.PHONY: help run test check bench isolated build release pins clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ build: $(VENV) ## Build sdist and wheel of each package into dist/
 		$(IN_VENV) python -m build --quiet --no-isolation --outdir dist "packages/$$package" || exit; \
 	done
 	@ls dist
+
+release: $(VENV) ## Build the package of a TAG, if that may be published: make release TAG=soar-v1.2.0
+	@package=$$($(IN_VENV) python .ci/release.py "$(TAG)") && \
+		$(MAKE) --no-print-directory build PACKAGES="$$package"
 
 pins: ## Write the newest versions of everything into .ci/constraints.txt
 	@set -e; \

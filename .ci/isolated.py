@@ -131,7 +131,9 @@ def main(folders: list[str]) -> None:
     for folder in folders or sorted(house):
         wheel = house[folder]
         for extras in ((), wheel.extras) if wheel.extras else ((),):
-            print(f"== {wheel.path.name}{' with ' + ', '.join(extras) if extras else ''}", flush=True)
+            print(
+                f"== {wheel.path.name}{' with ' + ', '.join(extras) if extras else ''}", flush=True
+            )
             try:
                 check(wheel, house, extras)
             except subprocess.CalledProcessError as failure:

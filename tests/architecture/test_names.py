@@ -47,7 +47,7 @@ def sources(package: str) -> list[Path]:
     return sorted((folder(package) / "src" / package).rglob("*.py"))
 
 
-def tests(package: str) -> list[Path]:
+def own_tests(package: str) -> list[Path]:
     return sorted((folder(package) / "tests").rglob("*.py"))
 
 
@@ -77,14 +77,16 @@ def place(path: Path, node: ast.stmt | ast.expr) -> str:
 
 
 def references(module: ast.Module, package: str) -> Iterator[tuple[ast.stmt | ast.expr, str, str]]:
-    """Each use of a sibling, as node, module and the name taken from it ("" for a module itself)."""
+    """Each use of a sibling: node, module and the name taken from it ("" for the module itself)."""
     siblings = MAY_NAME.keys() - {package}
+    as_text = re.compile(rf"({'|'.join(siblings)})(\.\w+)+")
     known: dict[str, str] = {}
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.partition(".")[0] in siblings:
-                    known[alias.asname or alias.name.partition(".")[0]] = alias.name
+                top = alias.name.partition(".")[0]
+                if top in siblings:
+                    known[alias.asname or top] = alias.name if alias.asname else top
                     yield node, alias.name, ""
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             if node.module.partition(".")[0] in siblings:
@@ -95,19 +97,19 @@ def references(module: ast.Module, package: str) -> Iterator[tuple[ast.stmt | as
                         yield node, whole, ""
                     else:
                         yield node, node.module, alias.name
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            # A module as text: for import_module, for python -m, for a patch.
-            if re.fullmatch(rf"({'|'.join(siblings)})(\.\w+)+", node.value):
-                yield node, node.value, ""
+        elif isinstance(node, ast.Constant) and as_text.fullmatch(str(node.value)):
+            # Named as text: for import_module, for python -m, for a patch.
+            yield node, str(node.value), ""
     for node in ast.walk(module):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id in known:
-                yield node, known[node.value.id], node.attr
+        if isinstance(node, ast.Attribute) and (module_name := known.get(ast.unparse(node.value))):
+            yield node, module_name, node.attr
 
 
 def trespasses(package: str, paths: list[Path], also_open: frozenset[str]) -> list[str]:
     """Uses of a sibling that are not its public names."""
-    wide_open = MAY_NAME[package] | {m for m in also_open if m.partition(".")[0] in MAY_NAME[package]}
+    wide_open = MAY_NAME[package] | {
+        m for m in also_open if m.partition(".")[0] in MAY_NAME[package]
+    }
     return [
         f"{place(path, node)}: {module} {name}".rstrip()
         for path in paths
@@ -154,6 +156,11 @@ def allowed_outside(package: str, path: Path) -> frozenset[str]:
     return modules | MAY_NAME[package] | {package} | sys.stdlib_module_names
 
 
+def rank(name: str) -> tuple[bool, bool, str]:
+    """The order of `__all__`: constants, classes, the rest; the one that ruff's RUF022 writes."""
+    return not name.isupper(), not name[0].isupper(), name
+
+
 def faults(init: Path, package: str) -> Iterator[str]:
     """What an `__init__.py` does beside re-exporting."""
     module = tree(init)
@@ -173,7 +180,7 @@ def faults(init: Path, package: str) -> Iterator[str]:
     exported = declared(module)
     if exported is None and names:
         yield f"{init}: no __all__"
-    if exported is not None and exported != sorted(exported):
+    if exported is not None and exported != sorted(exported, key=rank):
         yield f"{init}: __all__ is not sorted"
     if exported is not None and set(exported) != set(names):
         yield f"{init}: __all__ and imports differ in {sorted(set(exported) ^ set(names))}"
@@ -188,12 +195,12 @@ def test_sources_use_only_public_names_of_the_siblings_below(package: str) -> No
 @every_package
 def test_tests_use_only_public_names_of_the_siblings_below(package: str) -> None:
     """A package's tests keep to the same names, and to the test doubles that are made for them."""
-    assert trespasses(package, tests(package), OPEN_TO_TESTS) == []
+    assert trespasses(package, own_tests(package), OPEN_TO_TESTS) == []
 
 
 @every_package
 def test_sources_import_only_what_the_package_declares(package: str) -> None:
-    """What comes from outside is the standard library, a dependency, or an extra in its one room."""
+    """What comes from outside is the standard library, a dependency or an extra in its room."""
     assert [
         f"{place(path, node)}: {name}"
         for path in sources(package)
