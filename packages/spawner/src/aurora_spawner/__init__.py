@@ -1,0 +1,74 @@
+"""Run agent command lines in parallel as processes: order kept, limits exact, nothing left behind."""
+
+from aurora_spawner.detection import (
+    EarlyDetectionMonitor,
+    get_early_detection_monitor,
+    reset_early_detection_monitor,
+)
+from aurora_spawner.errors import InvalidTaskError, SpawnError, UnknownToolError
+from aurora_spawner.events import (
+    AttemptFinished,
+    AttemptStarted,
+    Event,
+    FallbackStarted,
+    OnEvent,
+    OnProgress,
+    OutputLine,
+    RetryScheduled,
+    Warned,
+)
+from aurora_spawner.failures import FailureType, classify
+from aurora_spawner.models import SpawnResult, SpawnTask
+from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
+from aurora_spawner.process import Limits, ProcessResult, run_process
+from aurora_spawner.recovery import Gate, Permit, RecoverableTask, failure_type_of
+from aurora_spawner.spawner import (
+    spawn,
+    spawn_parallel,
+    spawn_sequential,
+    spawn_with_retry_and_fallback,
+)
+from aurora_spawner.terminal import safe_line
+from aurora_spawner.tools import AGENT_CLIS, TOOLS, find_agent_cli, get_tool, missing_agent_cli
+
+__all__ = [
+    "AGENT_CLIS",
+    "PRESETS",
+    "TOOLS",
+    "AttemptFinished",
+    "AttemptStarted",
+    "EarlyDetectionMonitor",
+    "Event",
+    "FailureType",
+    "FallbackStarted",
+    "Gate",
+    "InvalidTaskError",
+    "Limits",
+    "OnEvent",
+    "OnProgress",
+    "OutputLine",
+    "Permit",
+    "Policy",
+    "ProcessResult",
+    "RecoverableTask",
+    "RetryPolicy",
+    "RetryScheduled",
+    "SpawnError",
+    "SpawnResult",
+    "SpawnTask",
+    "UnknownToolError",
+    "Warned",
+    "classify",
+    "failure_type_of",
+    "find_agent_cli",
+    "get_early_detection_monitor",
+    "get_tool",
+    "missing_agent_cli",
+    "reset_early_detection_monitor",
+    "run_process",
+    "safe_line",
+    "spawn",
+    "spawn_parallel",
+    "spawn_sequential",
+    "spawn_with_retry_and_fallback",
+]

@@ -1,0 +1,196 @@
+"""The watch: bytes and times in, "go on" or "stop because" out; pure.
+
+The rules, all in this file:
+
+- A *terminal* pattern on standard error ends the attempt at once: its tool listed it because it
+  cannot recover from it. A *note* pattern only warns: whether the attempt failed is for its exit
+  to say. Standard output is never searched: an agent may well be asked to write about rate limits.
+- The deadline starts at `timeout` and moves with activity, up to `max_timeout`.
+- A tool that streams its work and falls silent for `idle_limit` is stalled.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aurora_spawner.failures import FailureType
+
+__all__ = [
+    "Detection",
+    "EarlyDetectionMonitor",
+    "Pattern",
+    "Watch",
+    "WatchRules",
+    "get_early_detection_monitor",
+    "reset_early_detection_monitor",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A phrase to look for on standard error, in lower case.
+
+    Attributes:
+        needle: The phrase.
+        label: What it means, for the reason: `rate limit`.
+        failure_type: The kind of failure that it announces.
+    """
+
+    needle: bytes
+    label: str
+    failure_type: FailureType
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRules:
+    """What to watch for; all times in seconds.
+
+    Attributes:
+        timeout: Deadline at first, after the launch.
+        max_timeout: The deadline never moves past this.
+        idle_limit: Silence that counts as a stall; None: any silence is fine.
+        idle_warns: A stall only warns.
+        terminal: Patterns that end the attempt.
+        notes: Patterns that warn.
+    """
+
+    timeout: float
+    max_timeout: float
+    idle_limit: float | None = None
+    idle_warns: bool = False
+    terminal: Sequence[Pattern] = ()
+    notes: Sequence[Pattern] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Why an attempt is to be ended before it ends by itself."""
+
+    reason: str
+    failure_type: FailureType
+
+
+class Watch:
+    """Watches one attempt.
+
+    Args:
+        rules: What to watch for.
+        started: The launch on the clock of every later `now`, seconds.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_idle_warned",
+        "_last_activity",
+        "_overlap",
+        "_patterns",
+        "_rules",
+        "_started",
+        "_tail",
+        "warnings",
+    )
+
+    def __init__(self, rules: WatchRules, started: float) -> None:
+        self._rules = rules
+        self._started = started
+        self._last_activity = started
+        self._deadline = started + rules.timeout
+        self._idle_warned = False
+        self._patterns = [(pattern, True) for pattern in rules.terminal]
+        self._patterns += [(pattern, False) for pattern in rules.notes]
+        # A phrase may be cut by the border of two chunks: carry all of it but one byte over.
+        self._overlap = max((len(p.needle) for p, _ in self._patterns), default=1) - 1
+        self._tail = b""
+        self.warnings: list[str] = []
+
+    def saw(self, stream: str, data: bytes, now: float) -> Detection | None:
+        """Take output as it comes; say whether to stop because of it."""
+        self._last_activity = now
+        self._idle_warned = False
+        if stream != "stderr" or not self._patterns:
+            return None
+        text = self._tail + data.lower()
+        self._tail = text[-self._overlap :] if self._overlap else b""
+        for found in [entry for entry in self._patterns if entry[0].needle in text]:
+            pattern, terminal = found
+            self._patterns.remove(found)
+            if terminal:
+                return Detection(
+                    f"Early detection: {pattern.label} pattern detected", pattern.failure_type
+                )
+            self.warnings.append(f"standard error mentions {pattern.label}")
+        return None
+
+    def due(self) -> float:
+        """The time at which `check` has to be asked next."""
+        limit = self._rules.idle_limit
+        if limit is None or self._idle_warned:
+            return self._deadline
+        return min(self._deadline, self._last_activity + limit)
+
+    def check(self, now: float) -> Detection | None:
+        """Say whether silence or the deadline ends the attempt now."""
+        rules = self._rules
+        if now >= self._deadline:
+            # Activity moves the deadline to one further `timeout` after it was last seen.
+            self._deadline = min(
+                self._started + rules.max_timeout, self._last_activity + rules.timeout
+            )
+            if now >= self._deadline:
+                waited = self._deadline - self._started
+                return Detection(f"Timeout after {waited:g}s", FailureType.TIMEOUT)
+        if rules.idle_limit is not None and now - self._last_activity >= rules.idle_limit:
+            silence = f"no output for {rules.idle_limit:g}s"
+            if not rules.idle_warns:
+                return Detection(f"Early detection: {silence}", FailureType.TIMEOUT)
+            if not self._idle_warned:
+                self._idle_warned = True
+                self.warnings.append(silence)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """One early end: whose it was, why, and seconds from its launch to the decision."""
+
+    agent_id: str | None
+    detection: Detection
+    after: float
+
+
+class EarlyDetectionMonitor:
+    """The early ends of this process, newest last: what the watches decided, for people to see.
+
+    Keeps the last 1,000.
+    """
+
+    def __init__(self) -> None:
+        self._noticed: deque[Noticed] = deque(maxlen=1000)
+
+    def record(self, agent_id: str | None, detection: Detection, after: float) -> None:
+        """Note that `detection` ended an attempt of `agent_id`, `after` seconds from its launch."""
+        self._noticed.append(Noticed(agent_id, detection, after))
+
+    @property
+    def noticed(self) -> tuple[Noticed, ...]:
+        """Every early end since the last reset."""
+        return tuple(self._noticed)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._noticed.clear()
+
+
+_monitor = EarlyDetectionMonitor()
+
+
+def get_early_detection_monitor() -> EarlyDetectionMonitor:
+    """The monitor of this process."""
+    return _monitor
+
+
+def reset_early_detection_monitor() -> None:
+    """Forget every early end of this process; for tests."""
+    _monitor.reset()

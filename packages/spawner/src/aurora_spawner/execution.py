@@ -1,0 +1,186 @@
+"""One request, one result, on this machine: a tool's call, a watch and a process put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from aurora_spawner.detection import (
+    Detection,
+    Watch,
+    WatchRules,
+    get_early_detection_monitor,
+)
+from aurora_spawner.events import Event, OnEvent, OutputLine, Stream, Warned
+from aurora_spawner.failures import FailureType, classify, signal_name
+from aurora_spawner.models import SpawnRequest, SpawnResult
+from aurora_spawner.output import Lines
+from aurora_spawner.process import Limits, ProcessResult, StartError, run_observed
+from aurora_spawner.tools import Answer, Reader, Tool, get_tool
+
+__all__ = ["execute"]
+
+
+async def execute(request: SpawnRequest, on_event: OnEvent | None = None) -> SpawnResult:
+    """Run one attempt to its end.
+
+    Args:
+        request: What to run.
+        on_event: Gets every line and warning as it comes; must not raise.
+
+    Raises:
+        UnknownToolError: The request names a tool that is not registered.
+        InvalidTaskError: The request cannot be put to its tool.
+        asyncio.CancelledError: After the process and its group have ended.
+    """
+    tool = get_tool(request.tool)
+    call = tool.invocation(request)
+    attempt = _Attempt(request, tool, on_event)
+    added = {**call.env, **request.env}
+    ended = await run_observed(
+        call.argv,
+        attempt,
+        stdin=call.stdin,
+        cwd=request.cwd,
+        env={**os.environ, **added} if added else None,
+        limits=Limits(
+            timeout=request.timeout,
+            output_bytes=request.policy.output_bytes,
+            stderr_bytes=request.policy.stderr_bytes,
+            grace=request.policy.grace,
+        ),
+    )
+    if ended.start_error is not None:
+        return _not_started(ended.start_error, tool)
+    if ended.stopped is not None:
+        get_early_detection_monitor().record(
+            request.agent, ended.stopped, ended.stopped_after or 0.0
+        )
+    return attempt.result(ended)
+
+
+def _not_started(error: StartError, tool: Tool) -> SpawnResult:
+    missing = error.kind == "not_found" and tool.executable
+    message = f"{error.message} ({tool.install})" if missing else error.message
+    return SpawnResult.failed(message, FailureType.NOT_FOUND, tool=tool.name)
+
+
+class _Attempt:
+    """Looks on while the process runs: an observer made of a watch, the lines and the tool."""
+
+    def __init__(self, request: SpawnRequest, tool: Tool, on_event: OnEvent | None) -> None:
+        policy = request.policy
+        bound = min(request.timeout, policy.max_timeout)
+        self._watch = Watch(
+            WatchRules(
+                # Silence says nothing about a tool that does not stream: it has all its time.
+                timeout=min(policy.timeout, bound) if tool.streams else bound,
+                max_timeout=bound,
+                idle_limit=policy.idle_limit if tool.streams else None,
+                idle_warns=policy.idle_warns,
+                terminal=tool.terminal,
+                notes=tool.notes,
+            ),
+            asyncio.get_running_loop().time(),
+        )
+        self._request = request
+        self._tool = tool
+        self._reader: Reader = tool.reader()
+        self._on_event = on_event
+        self._lines: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
+        self._warnings: list[str] = []
+        self.due: Callable[[], float] = self._watch.due
+
+    # Observer
+
+    def saw(self, stream: Stream, data: bytes, now: float) -> Detection | None:
+        """Output came."""
+        detection = self._watch.saw(stream, data, now)
+        self._pass_on_warnings()
+        return detection or self._heed(stream, data)
+
+    def check(self, now: float) -> Detection | None:
+        """Time has passed."""
+        detection = self._watch.check(now)
+        self._pass_on_warnings()
+        return detection
+
+    def _heed(self, stream: Stream, data: bytes, *, final: bool = False) -> Detection | None:
+        """Give lines to who wants them: the tool's reader, or whoever looks on."""
+        structured = self._tool.structured and stream == "stdout"
+        if not structured and self._on_event is None:
+            return None
+        stop: Detection | None = None
+        for line in self._lines[stream].feed(data, final=final):
+            if not structured:
+                self._emit(OutputLine(stream, line))
+                continue
+            for notice in self._reader.line(line):
+                match notice:
+                    case Detection():
+                        stop = stop or notice
+                    case Warned(text):
+                        self._warn(text)
+                    case _:
+                        self._emit(notice)
+        return stop
+
+    def _pass_on_warnings(self) -> None:
+        while self._watch.warnings:
+            self._warn(self._watch.warnings.pop(0))
+
+    def _warn(self, text: str) -> None:
+        self._warnings.append(text)
+        self._emit(Warned(text))
+
+    def _emit(self, event: Event) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+    # Result
+
+    def result(self, ended: ProcessResult) -> SpawnResult:
+        """What became of the attempt: our own stop, then the exit, then what the tool says."""
+        for stream in ("stdout", "stderr"):
+            self._heed(stream, b"", final=True)
+        stderr = ended.stderr.text()
+        answer = self._reader.answer(ended.exit_code, ended.stdout.text(), stderr)
+        error, failure_type = self._failure(ended, answer, stderr)
+        return SpawnResult(
+            success=error is None,
+            output=answer.text,
+            error=error,
+            exit_code=ended.exit_code,
+            termination_reason=ended.stopped.reason if ended.stopped else None,
+            execution_time=ended.duration,
+            failure_type=failure_type,
+            detection_time=ended.stopped_after,
+            tool=self._tool.name,
+            stderr=stderr,
+            dropped_bytes=ended.stdout.dropped + ended.stderr.dropped,
+            warnings=tuple(self._warnings),
+        )
+
+    def _failure(
+        self, ended: ProcessResult, answer: Answer, stderr: str
+    ) -> tuple[str | None, FailureType | None]:
+        if ended.stopped is not None:
+            return ended.stopped.reason, ended.stopped.failure_type
+        if ended.exit_code < 0:
+            return f"killed by {signal_name(-ended.exit_code)}", FailureType.CRASH
+        if answer.error is not None:
+            kind = answer.failure_type or classify(
+                f"{answer.error}\n{stderr}", exit_code=ended.exit_code
+            )
+            return answer.error, kind
+        if ended.exit_code != 0:
+            said = stderr.strip().rpartition("\n")[2]
+            error = f"exit {ended.exit_code}: {said}" if said else f"exit {ended.exit_code}"
+            # A program's own words are about its work; only an agent CLI speaks of its provider.
+            text = stderr if self._tool.answers else ""
+            return error, classify(text, exit_code=ended.exit_code)
+        empty = self._tool.answers and not answer.text.strip()
+        if empty and not self._request.policy.allow_empty_output:
+            return f"{self._tool.name} answered nothing", FailureType.INFERENCE
+        return None, None

@@ -1,0 +1,138 @@
+"""What goes in and what comes out: plain, frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aurora_spawner.errors import InvalidTaskError
+from aurora_spawner.failures import FailureType
+from aurora_spawner.policy import Policy, named_policy, positive_seconds
+
+__all__ = ["SpawnRequest", "SpawnResult", "SpawnTask"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnTask:
+    """One thing for one agent to do.
+
+    Attributes:
+        prompt: What is asked; reaches the tool through standard input.
+        agent: Who is asked; None is a plain LLM call without a persona.
+        timeout: Seconds an attempt may take, whatever the policy says.
+        tool: Which agent CLI answers; None: see `spawn`.
+        model: Which model the tool is to use; None: the tool's own choice.
+        policy: A preset's name or a `Policy`; None is `default`.
+        cwd: Folder the tool works in; None is the current one.
+        persona: Who the agent is, in words; put before the prompt.
+        command: Program and arguments for the tool `command`: the agent is this program.
+        env: Variables added to the inherited environment.
+    """
+
+    prompt: str
+    agent: str | None = None
+    timeout: float = 300.0
+    tool: str | None = None
+    model: str | None = None
+    policy: Policy | str | None = None
+    cwd: str | None = None
+    persona: str | None = None
+    command: tuple[str, ...] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def validate(self) -> None:
+        """Find misuse before anything starts.
+
+        Raises:
+            InvalidTaskError: The timeout, the policy or the command cannot be used.
+        """
+        positive_seconds("timeout", self.timeout)
+        named_policy(self.policy)
+        if self.command is not None and not self.command:
+            raise InvalidTaskError("command", "is empty; it needs at least a program")
+        if not isinstance(self.prompt, str):
+            raise InvalidTaskError("prompt", f"must be text, not {type(self.prompt).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnRequest:
+    """A task with every choice made: plain data that a runner can ship to another machine.
+
+    Attributes:
+        prompt: The whole text for standard input, persona included.
+        tool: Name of the tool; an adapter is named, not pickled.
+        agent: As in `SpawnTask`.
+        model: As in `SpawnTask`.
+        command: As in `SpawnTask`.
+        cwd: As in `SpawnTask`.
+        env: As in `SpawnTask`.
+        timeout: Upper bound for the attempt, seconds.
+        policy: The policy itself.
+    """
+
+    prompt: str
+    tool: str
+    agent: str | None
+    model: str | None
+    command: tuple[str, ...] | None
+    cwd: str | None
+    env: Mapping[str, str]
+    timeout: float
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnResult:
+    """What became of one task.
+
+    Attributes:
+        success: Whether the agent did what was asked, as its tool tells it.
+        output: The answer: decoded text, at most the policy's `output_bytes` of it.
+        error: For people; None exactly when `success`.
+        exit_code: 0-255, or minus the signal number; -1 also when no process was started.
+        fallback: The plain LLM answered instead of the agent.
+        original_agent: Who was asked first, where a fallback answered.
+        retry_count: Attempts of the agent after its first.
+        termination_reason: Why the attempt was ended early; None if it ended by itself.
+        execution_time: Seconds on the monotonic clock, from launch to reap.
+        failure_type: The kind of failure; None on success.
+        detection_time: Seconds from launch until an early end was decided.
+        tool: Which tool answered.
+        stderr: What the tool said on standard error, bounded like `output`.
+        dropped_bytes: Bytes of output left out of `output` and `stderr`.
+        warnings: What was noticed without ending the attempt.
+    """
+
+    success: bool
+    output: str
+    error: str | None
+    exit_code: int
+    fallback: bool = False
+    original_agent: str | None = None
+    retry_count: int = 0
+    termination_reason: str | None = None
+    execution_time: float = 0.0
+    failure_type: FailureType | None = None
+    detection_time: float | None = None
+    tool: str | None = None
+    stderr: str = ""
+    dropped_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def failed(
+        cls,
+        error: str | BaseException,
+        failure_type: FailureType = FailureType.CRASH,
+        *,
+        tool: str | None = None,
+    ) -> SpawnResult:
+        """The result where no process ran: exit code -1, no output."""
+        return cls(
+            success=False,
+            output="",
+            error=str(error) or type(error).__name__,
+            exit_code=-1,
+            failure_type=failure_type,
+            tool=tool,
+        )

@@ -1,0 +1,219 @@
+"""Attempts: retry with backoff, fallback to the plain LLM, a gate before each, a deadline.
+
+The rules:
+
+- A gate is asked before each attempt of the agent and told its outcome once: success, failure
+  with its type, or nothing when the attempt was cut by a cancellation. The fallback is neither
+  asked nor told.
+- A refusal ends the retries and keeps the last error.
+- What the same call would meet again at once (`PERMANENT`) is not retried, and no retry starts
+  at or after the deadline.
+- The fallback is asked once, after the last attempt failed. If it fails too, the agent's result
+  stands. A program (`command`) has none: a model cannot stand in for a test run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from aurora_spawner.callbacks import Quiet
+from aurora_spawner.events import (
+    AttemptFinished,
+    AttemptStarted,
+    Event,
+    FallbackStarted,
+    OnEvent,
+    RetryScheduled,
+)
+from aurora_spawner.failures import PERMANENT, FailureType, classify
+from aurora_spawner.models import SpawnResult, SpawnTask
+from aurora_spawner.policy import named_policy
+
+__all__ = ["Gate", "Permit", "RecoverableTask", "failure_type_of", "recover"]
+
+# How much longer than the attempt a permit lives, seconds: time to stop the process and say so.
+_LEASE_MARGIN = 60.0
+
+
+class Permit(Protocol):
+    """A gate's answer; a granted one is settled exactly once."""
+
+    @property
+    def granted(self) -> bool:
+        """Whether the attempt may start."""
+
+    @property
+    def reason(self) -> str:
+        """Why not; for people."""
+
+    def success(self) -> None:
+        """The attempt succeeded."""
+
+    def failure(self, failure_type: str | None = None) -> None:
+        """The attempt failed."""
+
+    def release(self) -> None:
+        """The attempt says nothing about the agent."""
+
+
+class Gate(Protocol):
+    """Decides whether an agent may run; a circuit breaker is one."""
+
+    def admit(self, agent_id: str, lease: float) -> Permit:
+        """Ask for one attempt that takes at most `lease` seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoverableTask(SpawnTask):
+    """A task that brings along how it is to be recovered.
+
+    Attributes:
+        spawn: Runs one attempt.
+        max_retries: Further attempts after a failed one; a policy that the task names bounds
+            the attempts as well.
+        fallback_to_llm: Ask the plain LLM when the agent has failed.
+        fallback_prompt: What it is asked; None: the task's own prompt.
+        gate: Asked before each attempt.
+        agent_id: Who the task is for, to the gate and to people; None: `agent`. An adhoc agent
+            has a name, but no persona that a tool would know.
+        deadline: Time on the event loop's clock, seconds, at which no retry starts any more.
+        on_event: Gets every event of every attempt; what it raises is logged once and ignored.
+    """
+
+    spawn: Callable[[SpawnTask], Awaitable[SpawnResult]]
+    max_retries: int = 2
+    fallback_to_llm: bool = True
+    fallback_prompt: str | None = None
+    gate: Gate | None = None
+    agent_id: str | None = None
+    deadline: float | None = None
+    on_event: OnEvent | None = None
+
+    @property
+    def known_as(self) -> str | None:
+        """The agent's name to the gate and to people."""
+        return self.agent_id or self.agent
+
+
+def failure_type_of(result: SpawnResult) -> FailureType | None:
+    """The kind of a failed result, told from its texts where it does not say; None on success."""
+    if result.success:
+        return None
+    said = f"{result.termination_reason or ''}\n{result.error or ''}"
+    return result.failure_type or classify(said, exit_code=result.exit_code)
+
+
+async def recover(
+    task: RecoverableTask, *, draw: Callable[[], float] = random.random
+) -> SpawnResult:
+    """Run a task with everything that it brings along for its recovery.
+
+    Args:
+        task: The task.
+        draw: Randomness of the backoff, from [0, 1).
+    """
+    return await _Recovery(task, draw).run()
+
+
+class _Recovery:
+    """One task on its way through its attempts."""
+
+    def __init__(self, task: RecoverableTask, draw: Callable[[], float]) -> None:
+        policy = named_policy(task.policy)
+        self._draw = draw
+        self._backoff = policy.retry
+        self._gate = task.gate if policy.use_breaker else None
+        self._emit: Quiet[[Event]] = Quiet(task.on_event)
+        self._task = replace(task, on_event=self._emit if self._emit else None)
+        named = policy.retry.attempts if task.policy is not None else task.max_retries + 1
+        self._attempts = min(task.max_retries + 1, named)
+
+    async def run(self) -> SpawnResult:
+        result, retries = await self._agent()
+        if result.success or not self._can_fall_back():
+            return replace(result, retry_count=retries)
+        self._emit(FallbackStarted(result.error or "failed"))
+        answer = await self._attempt(self._fallback())
+        if not answer.success:
+            error = f"{result.error}; fallback to LLM failed: {answer.error}"
+            answer = replace(result, error=error)
+        return replace(
+            answer, fallback=True, original_agent=self._task.known_as, retry_count=retries
+        )
+
+    async def _agent(self) -> tuple[SpawnResult, int]:
+        """The agent's own attempts: the last result, and how many came before it."""
+        attempt = 1
+        result = await self._admitted(attempt, None)
+        while not result.success and attempt < self._attempts:
+            delay = self._backoff.delay(attempt, self._draw())
+            if not self._worth_retrying(result, delay):
+                break
+            self._emit(
+                RetryScheduled(attempt, self._attempts - 1, delay, result.error or "failed")
+            )
+            await asyncio.sleep(delay)
+            retried = await self._admitted(attempt + 1, result)
+            if retried is result:
+                break
+            result, attempt = retried, attempt + 1
+        return result, attempt - 1
+
+    def _worth_retrying(self, result: SpawnResult, delay: float) -> bool:
+        if failure_type_of(result) in PERMANENT:
+            return False
+        deadline = self._task.deadline
+        return deadline is None or asyncio.get_running_loop().time() + delay < deadline
+
+    async def _admitted(self, attempt: int, last: SpawnResult | None) -> SpawnResult:
+        """One attempt through the gate; a refusal keeps the last result."""
+        permit = self._ask()
+        if permit is not None and not permit.granted:
+            return last or SpawnResult.failed(f"Circuit breaker open: {permit.reason}")
+        self._emit(AttemptStarted(attempt, self._attempts))
+        try:
+            result = await self._attempt(self._task)
+        except BaseException:
+            if permit is not None:
+                permit.release()
+            raise
+        if permit is not None:
+            failure_type = failure_type_of(result)
+            if failure_type is None:
+                permit.success()
+            else:
+                permit.failure(failure_type)
+        self._emit(AttemptFinished(attempt, self._attempts, result))
+        return result
+
+    def _ask(self) -> Permit | None:
+        name = self._task.known_as
+        if self._gate is None or name is None:
+            return None
+        return self._gate.admit(name, self._task.timeout + _LEASE_MARGIN)
+
+    async def _attempt(self, task: SpawnTask) -> SpawnResult:
+        try:
+            return await self._task.spawn(task)
+        except Exception as error:
+            return SpawnResult.failed(error)
+
+    def _can_fall_back(self) -> bool:
+        task = self._task
+        # A program is no model that another one could stand in for; and without an agent or other
+        # words the same question would only be put again.
+        other = task.agent is not None or task.fallback_prompt is not None
+        return task.fallback_to_llm and other and task.command is None
+
+    def _fallback(self) -> RecoverableTask:
+        task = self._task
+        return replace(
+            task,
+            prompt=task.prompt if task.fallback_prompt is None else task.fallback_prompt,
+            agent=None,
+            persona=None,
+        )
