@@ -40,12 +40,12 @@ bench: $(VENV) ## Run every benchmark in turn
 	done
 
 isolated: build ## Test each wheel alone, in an empty environment
-	@$(IN_VENV) python .ci/isolated.py $(PACKAGES)
+	@$(IN_VENV) python .ci/isolated.py
 
 build: $(VENV) ## Build sdist and wheel of each package into dist/
 	@rm -rf dist
 	@for package in $(PACKAGES); do \
-		$(IN_VENV) python -m build --quiet --no-isolation --outdir dist "packages/$$package" || exit; \
+		$(IN_VENV) python -m build -qq --no-isolation --outdir dist "packages/$$package" || exit; \
 	done
 	@ls dist
 

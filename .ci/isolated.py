@@ -4,8 +4,6 @@ For each package an empty environment gets its wheel and what that wheel declare
 wheels too. There, everything of ours that can be imported comes from a wheel and is declared; then
 the package's tests, copied away from the sources, must pass. A package with extras is tested a
 second time with all of them. Tests of an extra begin with `pytest.importorskip`.
-
-    python .ci/isolated.py PACKAGE...        folders of packages/
 """
 
 from __future__ import annotations
@@ -125,20 +123,20 @@ def check(wheel: Wheel, house: Mapping[str, Wheel], extras: Iterable[str]) -> No
         run(python, "-I", "-m", "pytest", "-c", "pyproject.toml", "-q", "-n", "auto", wheel.folder)
 
 
-def main(folders: list[str]) -> None:
-    """Check the named packages, or all that are in dist/."""
+def main() -> None:
+    """Check every wheel."""
     house = {wheel.folder: wheel for wheel in map(read_wheel, (ROOT / "dist").glob("*.whl"))}
-    for folder in folders or sorted(house):
-        wheel = house[folder]
+    for folder, wheel in sorted(house.items()):
+        if missing := wheel.siblings - house.keys():
+            sys.exit(f"{folder} needs a wheel in dist/ of {', '.join(sorted(missing))}")
         for extras in ((), wheel.extras) if wheel.extras else ((),):
-            print(
-                f"== {wheel.path.name}{' with ' + ', '.join(extras) if extras else ''}", flush=True
-            )
+            title = wheel.path.name + (f" with {', '.join(extras)}" if extras else "")
+            print(f"== {title}", flush=True)
             try:
                 check(wheel, house, extras)
             except subprocess.CalledProcessError as failure:
-                sys.exit(f"{wheel.path.name} does not stand alone: exit {failure.returncode}")
+                sys.exit(f"{title} does not stand alone: exit {failure.returncode}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,9 +144,16 @@ def modules_of(requirement: str) -> frozenset[str]:
     )
 
 
+def project_of(package: str) -> dict[str, Any]:
+    """The `[project]` table of a package."""
+    text = (folder(package) / "pyproject.toml").read_text(encoding="utf-8")
+    project: dict[str, Any] = tomllib.loads(text)["project"]
+    return project
+
+
 def allowed_outside(package: str, path: Path) -> frozenset[str]:
     """The modules from outside that a source file may import."""
-    project = tomllib.loads((folder(package) / "pyproject.toml").read_text())["project"]
+    project = project_of(package)
     requirements = list(project["dependencies"])
     inside = path.relative_to(folder(package) / "src" / package).with_suffix("").as_posix()
     for extra, brought in project.get("optional-dependencies", {}).items():
@@ -178,12 +186,13 @@ def faults(init: Path, package: str) -> Iterator[str]:
         ):
             yield f"{place(init, node)}: {ast.unparse(node).splitlines()[0]}"
     exported = declared(module)
+    file = init.relative_to(PACKAGES.parent)
     if exported is None and names:
-        yield f"{init}: no __all__"
+        yield f"{file}: no __all__"
     if exported is not None and exported != sorted(exported, key=rank):
-        yield f"{init}: __all__ is not sorted"
+        yield f"{file}: __all__ is not sorted"
     if exported is not None and set(exported) != set(names):
-        yield f"{init}: __all__ and imports differ in {sorted(set(exported) ^ set(names))}"
+        yield f"{file}: __all__ and imports differ in {sorted(set(exported) ^ set(names))}"
 
 
 @every_package
@@ -196,6 +205,13 @@ def test_sources_use_only_public_names_of_the_siblings_below(package: str) -> No
 def test_tests_use_only_public_names_of_the_siblings_below(package: str) -> None:
     """A package's tests keep to the same names, and to the test doubles that are made for them."""
     assert trespasses(package, own_tests(package), OPEN_TO_TESTS) == []
+
+
+@every_package
+def test_a_package_needs_exactly_the_siblings_it_may_name(package: str) -> None:
+    """The siblings among a package's dependencies are those that it may name."""
+    needed = {canonical(need).replace("-", "_") for need in project_of(package)["dependencies"]}
+    assert needed & MAY_NAME.keys() == MAY_NAME[package]
 
 
 @every_package
