@@ -1,5 +1,6 @@
-"""Run agent command lines in parallel as processes: order kept, limits exact, nothing left behind."""
+"""Run agent command lines in parallel: order kept, limits exact, nothing left behind."""
 
+from aurora_spawner.callbacks import Quiet
 from aurora_spawner.detection import (
     EarlyDetectionMonitor,
     get_early_detection_monitor,
@@ -16,6 +17,8 @@ from aurora_spawner.events import (
     OutputLine,
     RetryScheduled,
     Warned,
+    outcome_of,
+    status_of,
 )
 from aurora_spawner.failures import FailureType, classify
 from aurora_spawner.models import SpawnResult, SpawnTask
@@ -50,6 +53,7 @@ __all__ = [
     "Permit",
     "Policy",
     "ProcessResult",
+    "Quiet",
     "RecoverableTask",
     "RetryPolicy",
     "RetryScheduled",
@@ -64,6 +68,7 @@ __all__ = [
     "get_early_detection_monitor",
     "get_tool",
     "missing_agent_cli",
+    "outcome_of",
     "reset_early_detection_monitor",
     "run_process",
     "safe_line",
@@ -71,4 +76,5 @@ __all__ = [
     "spawn_parallel",
     "spawn_sequential",
     "spawn_with_retry_and_fallback",
+    "status_of",
 ]

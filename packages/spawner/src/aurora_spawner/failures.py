@@ -121,5 +121,5 @@ _BY_STATUS = {
 
 
 def classify_status(status: int) -> FailureType | None:
-    """The kind of failure that an HTTP status of 400 or more announces; None where it tells none."""
+    """The kind of failure that an HTTP status of 400 or more announces; None if it has none."""
     return _BY_STATUS.get(status, FailureType.INFERENCE if status >= 500 else None)

@@ -476,9 +476,7 @@ if sys.platform == "darwin":
         ) -> None:
             self._loop = loop
             self._queue = select.kqueue()
-            event = select.kevent(
-                pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT
-            )
+            event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
             loop.add_reader(self._queue.fileno(), callback)
             try:
                 self._queue.control([event], 0)

@@ -18,7 +18,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from aurora_spawner.callbacks import Quiet
 from aurora_spawner.events import (
@@ -67,6 +67,14 @@ class Gate(Protocol):
         """Ask for one attempt that takes at most `lease` seconds."""
 
 
+@runtime_checkable
+class _ForesightedGate(Gate, Protocol):
+    """A gate that also says beforehand what it would do, which saves a wait in vain."""
+
+    def should_skip(self, agent_id: str) -> tuple[bool, str]:
+        """Whether an attempt would be refused now, and why; only asks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverableTask(SpawnTask):
     """A task that brings along how it is to be recovered.
@@ -97,6 +105,21 @@ class RecoverableTask(SpawnTask):
     def known_as(self) -> str | None:
         """The agent's name to the gate and to people."""
         return self.agent_id or self.agent
+
+    @property
+    def can_fall_back(self) -> bool:
+        """Whether the plain LLM is asked when the agent has failed.
+
+        A program is no model that another one could stand in for; and without an agent or other
+        words the same question would only be put again.
+        """
+        other = self.agent is not None or self.fallback_prompt is not None
+        return self.fallback_to_llm and other and self.command is None
+
+    def as_fallback(self) -> RecoverableTask:
+        """The same question to the plain LLM."""
+        prompt = self.prompt if self.fallback_prompt is None else self.fallback_prompt
+        return replace(self, prompt=prompt, agent=None, persona=None)
 
 
 def failure_type_of(result: SpawnResult) -> FailureType | None:
@@ -134,10 +157,10 @@ class _Recovery:
 
     async def run(self) -> SpawnResult:
         result, retries = await self._agent()
-        if result.success or not self._can_fall_back():
+        if result.success or not self._task.can_fall_back:
             return replace(result, retry_count=retries)
         self._emit(FallbackStarted(result.error or "failed"))
-        answer = await self._attempt(self._fallback())
+        answer = await self._attempt(self._task.as_fallback())
         if not answer.success:
             error = f"{result.error}; fallback to LLM failed: {answer.error}"
             answer = replace(result, error=error)
@@ -147,33 +170,31 @@ class _Recovery:
 
     async def _agent(self) -> tuple[SpawnResult, int]:
         """The agent's own attempts: the last result, and how many came before it."""
-        attempt = 1
-        result = await self._admitted(attempt, None)
-        while not result.success and attempt < self._attempts:
-            delay = self._backoff.delay(attempt, self._draw())
-            if not self._worth_retrying(result, delay):
-                break
-            self._emit(
-                RetryScheduled(attempt, self._attempts - 1, delay, result.error or "failed")
-            )
+        permit = self._ask()
+        if permit is not None and not permit.granted:
+            return SpawnResult.failed(f"Circuit breaker open: {permit.reason}"), 0
+        result = await self._admitted(1, permit)
+        for attempt in range(2, self._attempts + 1):
+            delay = self._backoff.delay(attempt - 1, self._draw())
+            if result.success or not self._worth_retrying(result, delay):
+                return result, attempt - 2
+            reason = result.error or "failed"
+            self._emit(RetryScheduled(attempt - 1, self._attempts - 1, delay, reason))
             await asyncio.sleep(delay)
-            retried = await self._admitted(attempt + 1, result)
-            if retried is result:
-                break
-            result, attempt = retried, attempt + 1
-        return result, attempt - 1
+            permit = self._ask()
+            if permit is not None and not permit.granted:
+                return result, attempt - 2
+            result = await self._admitted(attempt, permit)
+        return result, self._attempts - 1
 
     def _worth_retrying(self, result: SpawnResult, delay: float) -> bool:
-        if failure_type_of(result) in PERMANENT:
+        if failure_type_of(result) in PERMANENT or self._foresees_refusal():
             return False
         deadline = self._task.deadline
         return deadline is None or asyncio.get_running_loop().time() + delay < deadline
 
-    async def _admitted(self, attempt: int, last: SpawnResult | None) -> SpawnResult:
-        """One attempt through the gate; a refusal keeps the last result."""
-        permit = self._ask()
-        if permit is not None and not permit.granted:
-            return last or SpawnResult.failed(f"Circuit breaker open: {permit.reason}")
+    async def _admitted(self, attempt: int, permit: Permit | None) -> SpawnResult:
+        """One attempt that may start; the permit is settled whatever happens."""
         self._emit(AttemptStarted(attempt, self._attempts))
         try:
             result = await self._attempt(self._task)
@@ -196,24 +217,15 @@ class _Recovery:
             return None
         return self._gate.admit(name, self._task.timeout + _LEASE_MARGIN)
 
+    def _foresees_refusal(self) -> bool:
+        name = self._task.known_as
+        if not isinstance(self._gate, _ForesightedGate) or name is None:
+            return False
+        refuses, _ = self._gate.should_skip(name)
+        return refuses
+
     async def _attempt(self, task: SpawnTask) -> SpawnResult:
         try:
             return await self._task.spawn(task)
         except Exception as error:
             return SpawnResult.failed(error)
-
-    def _can_fall_back(self) -> bool:
-        task = self._task
-        # A program is no model that another one could stand in for; and without an agent or other
-        # words the same question would only be put again.
-        other = task.agent is not None or task.fallback_prompt is not None
-        return task.fallback_to_llm and other and task.command is None
-
-    def _fallback(self) -> RecoverableTask:
-        task = self._task
-        return replace(
-            task,
-            prompt=task.prompt if task.fallback_prompt is None else task.fallback_prompt,
-            agent=None,
-            persona=None,
-        )

@@ -7,8 +7,8 @@ another one in its place.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import fields, replace
 from typing import Any
 
 from aurora_spawner.callbacks import Quiet
@@ -60,6 +60,10 @@ async def spawn(
     """
     task.validate()
     settings = (config or {}).get("spawner") or {}
+    patience = named_policy(policy or task.policy)
+    if policy is None and task.policy is None:
+        # Nobody chose a preset: the task's own timeout is obeyed as it is.
+        patience = replace(patience, max_timeout=float(task.timeout))
     if isinstance(task, RecoverableTask):
         on_event = on_event or task.on_event
     chosen = tool or task.tool or (task.command and "command")
@@ -71,15 +75,12 @@ async def spawn(
         prompt=f"{task.persona}\n\n{task.prompt}" if task.persona else task.prompt,
         tool=chosen,
         agent=task.agent,
-        model=model
-        or task.model
-        or os.environ.get("AURORA_SPAWN_MODEL")
-        or settings.get("model"),
+        model=model or task.model or os.environ.get("AURORA_SPAWN_MODEL") or settings.get("model"),
         command=task.command,
         cwd=cwd or task.cwd,
         env=task.env,
         timeout=float(task.timeout),
-        policy=named_policy(policy or task.policy),
+        policy=patience,
     )
     heard: Quiet[[Event]] = Quiet(on_event)
     return await (runner or _LOCAL).run(request, heard or None)
@@ -190,7 +191,7 @@ async def spawn_with_retry_and_fallback(
     result = await recover(
         RecoverableTask(
             **plain,
-            spawn=lambda attempt: spawn(attempt),
+            spawn=lambda attempt: spawn(attempt),  # noqa: PLW0108 - looked up when called
             max_retries=max_retries,
             fallback_to_llm=fallback_to_llm,
             gate=gate,
@@ -206,7 +207,7 @@ class _Progress:
 
     def __init__(self, tasks: Iterable[SpawnTask], callback: OnProgress | None) -> None:
         self._callback = Quiet(callback)
-        self._total = len(tasks) if hasattr(tasks, "__len__") else 0
+        self._total = len(tasks) if isinstance(tasks, Sized) else 0
 
     def __call__(self, index: int, task: SpawnTask, status: str) -> None:
         self._callback(index + 1, max(self._total, index + 1), task.agent or "llm", status)

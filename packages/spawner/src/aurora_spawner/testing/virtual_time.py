@@ -14,18 +14,19 @@ import random
 import selectors
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 __all__ = ["Deadlock", "VirtualTimeLoop", "run_virtual"]
 
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 
-class Deadlock(RuntimeError):  # noqa: N818 - the field's word for it
+class Deadlock(RuntimeError):
     """Nothing is ready, no timer is set: in virtual time nothing can happen any more."""
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _JumpingSelector(selectors.DefaultSelector):
     """Does not wait for a timer but moves the clock to it."""
 
     now = 0.0
@@ -56,7 +57,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._clock.now
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """As asyncio's, but with a seed a task's step may come before others that are ready."""
         handle = super().call_soon(callback, *args, context=context)

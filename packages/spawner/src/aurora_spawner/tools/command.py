@@ -1,4 +1,4 @@
-"""`command`: any program as an agent. It gets its prompt on standard input; its exit code decides."""
+"""`command`: any program as an agent. Its prompt is on standard input; its exit code decides."""
 
 from __future__ import annotations
 

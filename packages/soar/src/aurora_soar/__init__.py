@@ -1,0 +1,23 @@
+"""Run a plan of agents: dependencies, retries, fallback, truthful ordered results."""
+
+from aurora_soar.agents import Agent, AgentInfo, AgentRegistry
+from aurora_soar.events import OnRunEvent, RunEvent, SubgoalEvent, SubgoalFinished, SubgoalStarted
+from aurora_soar.matching import AgentMatcher
+from aurora_soar.phases import execute_agents
+from aurora_soar.results import AgentOutput, CollectResult, Outcome
+
+__all__ = [
+    "Agent",
+    "AgentInfo",
+    "AgentMatcher",
+    "AgentOutput",
+    "AgentRegistry",
+    "CollectResult",
+    "OnRunEvent",
+    "Outcome",
+    "RunEvent",
+    "SubgoalEvent",
+    "SubgoalFinished",
+    "SubgoalStarted",
+    "execute_agents",
+]

@@ -1,0 +1,59 @@
+"""Which subgoal waits for which: references resolved, circles found; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
+
+__all__ = ["find_cycle", "resolve_references"]
+
+_Node = TypeVar("_Node", bound=Hashable)
+
+
+def find_cycle(needs: Mapping[_Node, Iterable[_Node]]) -> list[_Node] | None:
+    """A circle of nodes, each of which needs the next, first and last the same; None if none."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        # graphlib lists them so that each is needed by the next.
+        circle: list[_Node] = error.args[1]
+        return circle[::-1]
+    return None
+
+
+def resolve_references(
+    names: Sequence[Sequence[Hashable]], needs: Sequence[Iterable[Hashable]]
+) -> list[tuple[int, ...]]:
+    """Turn references to nodes into positions.
+
+    Args:
+        names: For each node everything that it may be called by; the first is for messages.
+        needs: For each node the names of the nodes that it needs.
+
+    Returns:
+        For each node the positions that it needs, in order, each once. A name that several nodes
+        share means all of them.
+
+    Raises:
+        ValueError: A name that no node has, a node that needs itself, or a circle.
+    """
+    known: dict[Hashable, list[int]] = {}
+    for position, own in enumerate(names):
+        for name in dict.fromkeys(own):
+            known.setdefault(name, []).append(position)
+    resolved = []
+    for position, wanted in enumerate(needs):
+        found: dict[int, None] = {}
+        for name in wanted:
+            if name not in known:
+                raise ValueError(
+                    f'subgoal "{names[position][0]}" depends on "{name}", which is not there'
+                )
+            found.update(dict.fromkeys(known[name]))
+        resolved.append(tuple(found))
+    circle = find_cycle(dict(enumerate(resolved)))
+    if circle:
+        named = " -> ".join(str(names[position][0]) for position in circle)
+        raise ValueError(f"subgoals form a cycle: {named}")
+    return resolved
