@@ -1,0 +1,22 @@
+"""Plan files: read, validated, with every error in one pass."""
+
+from aurora_soar.plan.durations import parse_duration
+from aurora_soar.plan.file import load_plan
+from aurora_soar.plan.model import Defaults, Limits, Plan, PlanAgent, PlanSubgoal
+from aurora_soar.plan.problems import PlanError, Problem, did_you_mean
+from aurora_soar.plan.schedule import longest_duration, rounds
+
+__all__ = [
+    "Defaults",
+    "Limits",
+    "Plan",
+    "PlanAgent",
+    "PlanError",
+    "PlanSubgoal",
+    "Problem",
+    "did_you_mean",
+    "load_plan",
+    "longest_duration",
+    "parse_duration",
+    "rounds",
+]

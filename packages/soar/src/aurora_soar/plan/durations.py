@@ -1,0 +1,33 @@
+"""Durations as people write them: 90, "90s", "30m", "2h", "1h30m"; pure."""
+
+from __future__ import annotations
+
+import math
+import re
+
+__all__ = ["parse_duration"]
+
+_NUMBER = r"\d+(?:\.\d+)?"
+_FORM = re.compile(
+    rf"(?=.)(?:({_NUMBER})h)?\s*(?:({_NUMBER})m)?\s*(?:({_NUMBER})s)?|({_NUMBER})", re.ASCII
+)
+
+
+def parse_duration(value: object) -> float:
+    """Seconds, from a number of seconds or a text such as `1h30m`.
+
+    Raises:
+        ValueError: It is neither, or not more than 0 seconds.
+    """
+    seconds = math.nan
+    if isinstance(value, str) and (form := _FORM.fullmatch(value.strip())):
+        hours, minutes, rest, bare = (float(part or 0) for part in form.groups())
+        seconds = hours * 3600 + minutes * 60 + rest + bare
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(value)
+    if not math.isfinite(seconds):
+        shown = f'"{value}"' if isinstance(value, str) else repr(value)
+        raise ValueError(f'{shown} is no duration; write seconds, or "90s", "30m", "2h", "1h30m"')
+    if seconds <= 0:
+        raise ValueError(f"must be more than 0 seconds, not {value}")
+    return seconds
