@@ -1,0 +1,18 @@
+"""Shared state of the process is reset around every test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from aurora_circuit_breaker import get_circuit_breaker
+from aurora_spawner import reset_early_detection_monitor
+
+
+@pytest.fixture(autouse=True)
+def reset_all_state() -> Iterator[None]:
+    """Give each test a fresh breaker, adhoc marks excepted, and an empty monitor."""
+    get_circuit_breaker().reset_all()
+    reset_early_detection_monitor()
+    yield
+    get_circuit_breaker().reset_all()
+    reset_early_detection_monitor()
