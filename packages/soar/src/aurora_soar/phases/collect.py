@@ -159,6 +159,7 @@ class _Collect:
         self._halted: str | None = None
         self._slots = asyncio.Semaphore(settings.max_concurrent)
         self._outputs: dict[int, AgentOutput] = {}
+        self._done = [asyncio.Event() for _ in assignments]
         self._tally = Tally()
         self._deadline = 0.0
 
@@ -171,7 +172,6 @@ class _Collect:
         assert runner is not None
         self._runner = runner
         self._deadline = started + global_timeout
-        self._done = [loop.create_future() for _ in self._assignments]
         workers = [asyncio.create_task(self._work(each)) for each in self._assignments]
         try:
             if workers:
@@ -189,7 +189,7 @@ class _Collect:
     async def _work(self, assignment: Assignment) -> None:
         """One assignment, from waiting for its dependencies to its output."""
         for position in assignment.needs:
-            await self._done[position]
+            await self._done[position].wait()
         reason = self._broken_dependency(assignment)
         output = self._skipped(assignment, reason) if reason else await self._in_turn(assignment)
         if assignment.is_critical and not output.success:
@@ -232,7 +232,7 @@ class _Collect:
     def _finish(self, assignment: Assignment, output: AgentOutput) -> None:
         self._outputs[assignment.position] = output
         self._emit(SubgoalFinished(assignment.position, output))
-        self._done[assignment.position].set_result(None)
+        self._done[assignment.position].set()
 
     def _note_unfinished(self, global_timeout: float) -> None:
         """After the global timeout: every assignment without an output gets one that says so."""
