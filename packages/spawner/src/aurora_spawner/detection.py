@@ -123,6 +123,12 @@ class Watch:
             self.warnings.append(f"standard error mentions {pattern.label}")
         return None
 
+    def shift(self, seconds: float) -> None:
+        """Move every time by so much: the attempt was paused."""
+        self._started += seconds
+        self._deadline += seconds
+        self._last_activity += seconds
+
     def due(self) -> float:
         """The time at which `check` has to be asked next."""
         limit = self._rules.idle_limit

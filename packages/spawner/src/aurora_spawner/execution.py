@@ -49,6 +49,9 @@ async def execute(request: SpawnRequest, on_event: OnEvent | None = None) -> Spa
             output_bytes=request.policy.output_bytes,
             stderr_bytes=request.policy.stderr_bytes,
             grace=request.policy.grace,
+            leftovers=request.policy.leftovers,
+            keep=request.policy.keep,
+            isolation=request.policy.isolation,
         ),
     )
     if ended.start_error is not None:
@@ -91,6 +94,7 @@ class _Attempt:
         self._lines: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
         self._warnings: list[str] = []
         self.due: Callable[[], float] = self._watch.due
+        self.shift: Callable[[float], None] = self._watch.shift
 
     # Observer
 
@@ -160,6 +164,8 @@ class _Attempt:
             stderr=stderr,
             dropped_bytes=ended.stdout.dropped + ended.stderr.dropped,
             warnings=tuple(self._warnings),
+            leaked=ended.leaked,
+            leftovers=ended.leftovers,
         )
 
     def _failure(

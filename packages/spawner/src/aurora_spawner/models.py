@@ -101,6 +101,9 @@ class SpawnResult:
         stderr: What the tool said on standard error, bounded like `output`.
         dropped_bytes: Bytes of output left out of `output` and `stderr`.
         warnings: What was noticed without ending the attempt.
+        leaked: Processes that the agent left held its pipes after it had exited.
+        leftovers: The programs that the agent left running, as `name (pid)`: killed, or let live
+            as the policy says.
     """
 
     success: bool
@@ -118,6 +121,8 @@ class SpawnResult:
     stderr: str = ""
     dropped_bytes: int = 0
     warnings: tuple[str, ...] = ()
+    leaked: bool = False
+    leftovers: tuple[str, ...] = ()
 
     @classmethod
     def failed(

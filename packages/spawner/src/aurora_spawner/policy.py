@@ -9,10 +9,25 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 from aurora_spawner.errors import InvalidTaskError
 
-__all__ = ["PRESETS", "Policy", "RetryPolicy", "named_policy", "positive_seconds"]
+__all__ = [
+    "PRESETS",
+    "Isolation",
+    "Leftovers",
+    "Policy",
+    "RetryPolicy",
+    "named_policy",
+    "positive_seconds",
+]
+
+Leftovers: TypeAlias = Literal["kill", "report"]
+"""What becomes of processes that an agent leaves running: killed, or let live and named."""
+
+Isolation: TypeAlias = Literal["none", "pid-namespace"]
+"""What an agent runs in: nothing special, or a PID namespace that nothing can leave."""
 
 
 def positive_seconds(field: str, value: float) -> float:
@@ -76,6 +91,9 @@ class Policy:
         stderr_bytes: Bytes of standard error kept, likewise.
         grace: Seconds between TERM and KILL.
         allow_empty_output: Whether an LLM tool may answer nothing and still succeed.
+        leftovers: What becomes of processes that an agent leaves running.
+        keep: Names of programs that are let live all the same, such as `gpg-agent`.
+        isolation: What the agent runs in.
     """
 
     name: str = "default"
@@ -89,6 +107,9 @@ class Policy:
     stderr_bytes: int = 2**20
     grace: float = 5.0
     allow_empty_output: bool = False
+    leftovers: Leftovers = "kill"
+    keep: tuple[str, ...] = ()
+    isolation: Isolation = "none"
 
 
 PRESETS: Mapping[str, Policy] = MappingProxyType(
