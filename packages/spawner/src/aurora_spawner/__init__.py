@@ -1,5 +1,6 @@
 """Run agent command lines in parallel: order kept, limits exact, nothing left behind."""
 
+from aurora_spawner.ancestor import supervise
 from aurora_spawner.callbacks import Quiet
 from aurora_spawner.detection import (
     EarlyDetectionMonitor,
@@ -16,6 +17,10 @@ from aurora_spawner.events import (
     OnProgress,
     OutputLine,
     RetryScheduled,
+    StreamEvent,
+    TaskEvent,
+    TaskFinished,
+    TaskStarted,
     Warned,
     outcome_of,
     status_of,
@@ -23,13 +28,14 @@ from aurora_spawner.events import (
 from aurora_spawner.failures import FailureType, classify
 from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
-from aurora_spawner.process import Limits, ProcessResult, run_process
+from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
 from aurora_spawner.recovery import Gate, Permit, RecoverableTask, failure_type_of
 from aurora_spawner.spawner import (
     spawn,
     spawn_parallel,
     spawn_sequential,
     spawn_with_retry_and_fallback,
+    stream,
 )
 from aurora_spawner.terminal import safe_line
 from aurora_spawner.tools import AGENT_CLIS, TOOLS, find_agent_cli, get_tool, missing_agent_cli
@@ -60,6 +66,10 @@ __all__ = [
     "SpawnError",
     "SpawnResult",
     "SpawnTask",
+    "StreamEvent",
+    "TaskEvent",
+    "TaskFinished",
+    "TaskStarted",
     "UnknownToolError",
     "Warned",
     "classify",
@@ -77,4 +87,7 @@ __all__ = [
     "spawn_sequential",
     "spawn_with_retry_and_fallback",
     "status_of",
+    "stream",
+    "supervise",
+    "suspend",
 ]

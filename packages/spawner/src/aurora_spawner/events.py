@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from aurora_spawner.models import SpawnResult
+from aurora_spawner.models import SpawnResult, SpawnTask
 
 __all__ = [
     "AttemptFinished",
@@ -21,6 +21,10 @@ __all__ = [
     "OutputLine",
     "RetryScheduled",
     "Stream",
+    "StreamEvent",
+    "TaskEvent",
+    "TaskFinished",
+    "TaskStarted",
     "Warned",
     "outcome_of",
     "status_of",
@@ -83,6 +87,35 @@ Event: TypeAlias = (
     AttemptStarted | OutputLine | Warned | AttemptFinished | RetryScheduled | FallbackStarted
 )
 OnEvent: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    """Of many tasks, number `index` (from 0) has its slot and starts."""
+
+    index: int
+    task: SpawnTask
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """Something happened in a running task."""
+
+    index: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFinished:
+    """A task has its result."""
+
+    index: int
+    task: SpawnTask
+    result: SpawnResult
+
+
+StreamEvent: TypeAlias = TaskStarted | TaskEvent | TaskFinished
+
 OnProgress: TypeAlias = Callable[[int, int, str, str], None]
 """`on_progress(idx, total, agent_id, status)`; `idx` counts from 1."""
 

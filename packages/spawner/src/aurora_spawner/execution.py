@@ -13,7 +13,7 @@ from aurora_spawner.detection import (
     get_early_detection_monitor,
 )
 from aurora_spawner.events import Event, OnEvent, OutputLine, Stream, Warned
-from aurora_spawner.failures import FailureType, classify, signal_name
+from aurora_spawner.failures import FailureType, classify, retry_after, signal_name
 from aurora_spawner.models import SpawnRequest, SpawnResult
 from aurora_spawner.output import Lines
 from aurora_spawner.process import Limits, ProcessResult, StartError, run_observed
@@ -151,6 +151,7 @@ class _Attempt:
         stderr = ended.stderr.text()
         answer = self._reader.answer(ended.exit_code, ended.stdout.text(), stderr)
         error, failure_type = self._failure(ended, answer, stderr)
+        limited = failure_type is FailureType.RATE_LIMIT
         return SpawnResult(
             success=error is None,
             output=answer.text,
@@ -164,6 +165,7 @@ class _Attempt:
             stderr=stderr,
             dropped_bytes=ended.stdout.dropped + ended.stderr.dropped,
             warnings=tuple(self._warnings),
+            retry_after=retry_after(f"{error}\n{stderr}") if limited else None,
             leaked=ended.leaked,
             leftovers=ended.leftovers,
         )

@@ -11,7 +11,7 @@ import re
 import signal
 from enum import StrEnum
 
-__all__ = ["PERMANENT", "FailureType", "classify", "classify_status", "signal_name"]
+__all__ = ["PERMANENT", "FailureType", "classify", "classify_status", "retry_after", "signal_name"]
 
 
 class FailureType(StrEnum):
@@ -98,6 +98,28 @@ def classify(text: str, *, exit_code: int | None = None) -> FailureType:
             return kind
     # POSIX shells exit 127 for a command that they could not find.
     return FailureType.NOT_FOUND if exit_code == 127 else FailureType.CRASH
+
+
+_RETRY_AFTER = re.compile(
+    r"(?:retry|try again)(?:[ _-]?(?:after|in|delay))\W{0,4}(\d{1,6}(?:\.\d{1,6})?)\s*"
+    r"(ms|milliseconds?|s|sec|seconds?|m|min|minutes?|h|hours?)?\b",
+    re.IGNORECASE,
+)
+_SECONDS = {"ms": 0.001, "mi": 60.0, "m": 60.0, "h": 3600.0}
+
+
+def retry_after(text: str) -> float | None:
+    """Seconds that a provider asks to wait, as in `Retry-After: 20` or `try again in 1.5s`.
+
+    A number without a unit is seconds, as in HTTP. None where nothing is asked.
+    """
+    found = _RETRY_AFTER.search(text)
+    if found is None:
+        return None
+    unit = (found[2] or "s").lower()
+    if unit.startswith("milli"):
+        unit = "ms"
+    return float(found[1]) * _SECONDS.get(unit[:2], _SECONDS.get(unit[:1], 1.0))
 
 
 def signal_name(number: int) -> str:

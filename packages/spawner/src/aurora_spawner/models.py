@@ -101,6 +101,7 @@ class SpawnResult:
         stderr: What the tool said on standard error, bounded like `output`.
         dropped_bytes: Bytes of output left out of `output` and `stderr`.
         warnings: What was noticed without ending the attempt.
+        retry_after: Seconds that the provider asked to wait; None if it did not.
         leaked: Processes that the agent left held its pipes after it had exited.
         leftovers: The programs that the agent left running, as `name (pid)`: killed, or let live
             as the policy says.
@@ -121,6 +122,7 @@ class SpawnResult:
     stderr: str = ""
     dropped_bytes: int = 0
     warnings: tuple[str, ...] = ()
+    retry_after: float | None = None
     leaked: bool = False
     leftovers: tuple[str, ...] = ()
 

@@ -1,31 +1,48 @@
-"""Many pieces of work, N at once, results in the order of the input."""
+"""Many pieces of work, N at once: results in the order of the input, or as they come."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from typing import Any, TypeAlias, TypeVar
 
 from aurora_spawner.errors import InvalidTaskError
 
-__all__ = ["run_pool"]
+__all__ = ["Items", "run_pool", "run_workers"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
+Items: TypeAlias = Iterable[_Item] | AsyncIterable[_Item]
+"""Input of any length, also endless, also one that has to be waited for."""
+
+_END: Any = object()
+
 
 async def run_pool(
-    items: Iterable[_Item],
+    items: Items[_Item],
     work: Callable[[int, _Item], Awaitable[_Result]],
     limit: int,
 ) -> list[_Result]:
+    """Like `run_workers`, with one result per item, in the order of the items."""
+    results: dict[int, _Result] = {}
+
+    async def keep(index: int, item: _Item) -> None:
+        results[index] = await work(index, item)
+
+    await run_workers(items, keep, limit)
+    return [results[index] for index in range(len(results))]
+
+
+async def run_workers(
+    items: Items[_Item],
+    work: Callable[[int, _Item], Awaitable[None]],
+    limit: int,
+) -> None:
     """Do `work(index, item)` for every item, at most `limit` at once.
 
     Items are drawn only when there is a slot for them, so that the input may be endless and costs
     no memory beyond the slots.
-
-    Returns:
-        One result per item, in the order of the items.
 
     Raises:
         InvalidTaskError: `limit` is below 1.
@@ -35,8 +52,9 @@ async def run_pool(
     if not limit >= 1:
         raise InvalidTaskError("max_concurrent", f"must be at least 1, not {limit!r}")
     loop = asyncio.get_running_loop()
-    source = iter(items)
-    results: dict[int, _Result] = {}
+    waited = aiter(items) if isinstance(items, AsyncIterable) else None
+    source = iter(()) if isinstance(items, AsyncIterable) else iter(items)
+    turn = asyncio.Lock()
     workers: set[asyncio.Task[None]] = set()
     failure: BaseException | None = None
     deserted: asyncio.Future[None] = loop.create_future()
@@ -44,15 +62,21 @@ async def run_pool(
 
     async def labour() -> None:
         nonlocal drawn
-        for item in source:
+        while failure is None:
+            if waited is None:
+                item = next(source, _END)
+            else:
+                # An asynchronous iterator must not be asked twice at the same time.
+                async with turn:
+                    item = await anext(waited, _END)
+            if item is _END:
+                return
             index = drawn
             drawn += 1
             # There was work for this one, so there may be some for one more.
             if len(workers) < limit:
                 hire()
-            results[index] = await work(index, item)
-            if failure is not None:
-                return
+            await work(index, item)
 
     def hire() -> None:
         worker = loop.create_task(labour())
@@ -83,4 +107,3 @@ async def run_pool(
             dismiss()
     if failure is not None:
         raise failure
-    return [results[index] for index in range(drawn)]

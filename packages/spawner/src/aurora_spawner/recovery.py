@@ -175,7 +175,8 @@ class _Recovery:
             return SpawnResult.failed(f"Circuit breaker open: {permit.reason}"), 0
         result = await self._admitted(1, permit)
         for attempt in range(2, self._attempts + 1):
-            delay = self._backoff.delay(attempt - 1, self._draw())
+            # What the provider asks for is obeyed, whatever the backoff would have been.
+            delay = max(self._backoff.delay(attempt - 1, self._draw()), result.retry_after or 0.0)
             if result.success or not self._worth_retrying(result, delay):
                 return result, attempt - 2
             reason = result.error or "failed"

@@ -7,21 +7,36 @@ another one in its place.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sized
+from contextlib import AbstractAsyncContextManager
 from dataclasses import fields, replace
 from typing import Any
 
 from aurora_spawner.callbacks import Quiet
-from aurora_spawner.events import Event, OnEvent, OnProgress, outcome_of, status_of
+from aurora_spawner.events import (
+    Event,
+    OnEvent,
+    OnProgress,
+    StreamEvent,
+    outcome_of,
+    status_of,
+)
 from aurora_spawner.failures import FailureType
 from aurora_spawner.models import SpawnRequest, SpawnResult, SpawnTask
 from aurora_spawner.policy import Policy, named_policy
-from aurora_spawner.pool import run_pool
+from aurora_spawner.pool import Items, run_pool
 from aurora_spawner.recovery import Gate, RecoverableTask, recover
 from aurora_spawner.runners import LocalRunner, Runner
+from aurora_spawner.streaming import stream_tasks
 from aurora_spawner.tools import find_agent_cli, missing_agent_cli
 
-__all__ = ["spawn", "spawn_parallel", "spawn_sequential", "spawn_with_retry_and_fallback"]
+__all__ = [
+    "spawn",
+    "spawn_parallel",
+    "spawn_sequential",
+    "spawn_with_retry_and_fallback",
+    "stream",
+]
 
 
 async def spawn(
@@ -90,7 +105,7 @@ _LOCAL = LocalRunner()
 
 
 async def spawn_parallel(
-    tasks: Iterable[SpawnTask],
+    tasks: Items[SpawnTask],
     max_concurrent: int = 5,
     on_progress: OnProgress | None = None,
     **kwargs: Any,
@@ -98,7 +113,7 @@ async def spawn_parallel(
     """Run many tasks, at most `max_concurrent` at once.
 
     Args:
-        tasks: Any iterable; drawn from only when there is a slot.
+        tasks: Any iterable, also an asynchronous one; drawn from only when there is a slot.
         max_concurrent: The limit, at least 1.
         on_progress: `on_progress(idx, total, agent_id, status)`, `idx` from 1, status `Starting`,
             then `Completed (1.2s)` or `Failed: ...`. Where the input has no length, `total` is
@@ -121,6 +136,38 @@ async def spawn_parallel(
     return await run_pool(
         tasks, lambda index, task: _reported(index, task, report, kwargs), max_concurrent
     )
+
+
+def stream(
+    tasks: Items[SpawnTask], max_concurrent: int = 5, **kwargs: Any
+) -> AbstractAsyncContextManager[AsyncIterator[StreamEvent]]:
+    """Run many tasks, and tell what happens as it happens: for long or endless input.
+
+        async with stream(tasks, max_concurrent=8) as events:
+            async for event in events:
+                match event:
+                    case TaskFinished(index, task, result): ...
+
+    Memory is bounded by the limit, whatever the length of the input: tasks are drawn only when
+    there is a slot, and nothing new starts while the reader is behind. Lines of output are left
+    out then; `result.output` has them all. A `RecoverableTask` is recovered as it says. Leaving
+    the block ends every process that still runs, before it is left.
+
+    Args:
+        tasks: As in `spawn_parallel`.
+        max_concurrent: As in `spawn_parallel`.
+        **kwargs: Passed on to every `spawn`.
+
+    Raises:
+        ValueError: `max_concurrent` is below 1.
+    """
+
+    async def run(task: SpawnTask, tell: Callable[[Event], None]) -> SpawnResult:
+        if isinstance(task, RecoverableTask):
+            return await recover(replace(task, on_event=task.on_event or tell))
+        return await spawn(task, on_event=tell, **kwargs)
+
+    return stream_tasks(tasks, run, max_concurrent)
 
 
 async def spawn_sequential(
@@ -205,7 +252,7 @@ async def spawn_with_retry_and_fallback(
 class _Progress:
     """Turns what happens to tasks into calls of a progress callback."""
 
-    def __init__(self, tasks: Iterable[SpawnTask], callback: OnProgress | None) -> None:
+    def __init__(self, tasks: Items[SpawnTask], callback: OnProgress | None) -> None:
         self._callback = Quiet(callback)
         self._total = len(tasks) if isinstance(tasks, Sized) else 0
 
