@@ -122,6 +122,16 @@ def test_a_soft_failure_that_is_not_close_does_not_matter(breaker, clock):
     assert breaker.is_open("adhoc-1")
 
 
+def test_a_soft_failure_is_close_to_the_last_moment(breaker, clock):
+    """A soft failure exactly 30 seconds ago is still a close one."""
+    breaker.record_failure("adhoc-1", failure_type="timeout")
+    clock.advance(20)
+    breaker.record_failure("adhoc-1", failure_type="crash")
+    clock.advance(10)
+    breaker.record_failure("adhoc-1", failure_type="crash")
+    assert not breaker.is_open("adhoc-1")
+
+
 def test_a_soft_failure_before_the_mark_counts_as_soft(breaker):
     """Marking an agent applies the adhoc rules to the failures that it already has."""
     breaker.record_failure("worker", failure_type="timeout")

@@ -95,6 +95,23 @@ def test_old_failures_leave_the_status(breaker, clock):
     assert breaker.get_health_status("x") == breaker.get_health_status("y") | {"agent_id": "x"}
 
 
+def test_the_types_of_a_quiet_time_ago_leave_with_the_next_failure(breaker, clock):
+    """A failure after a whole quiet window starts a new list of types."""
+    breaker.record_failure("x", failure_type="crash")
+    clock.advance(301)
+    breaker.record_failure("x", failure_type="timeout")
+    assert breaker.get_health_status("x")["failure_types"] == ["timeout"]
+
+
+def test_a_failure_is_recent_to_the_last_moment_of_the_window(breaker, clock):
+    """Of two failures the one exactly 300 seconds ago is recent, the older one is not."""
+    breaker.record_failure("adhoc-1")
+    clock.advance(100)
+    breaker.record_failure("adhoc-1")
+    clock.advance(300)
+    assert breaker.get_health_status("adhoc-1")["recent_failures"] == 1
+
+
 def test_the_count_of_an_open_circuit_outlives_the_window(clock):
     """An open circuit keeps its count while its failures cease to be recent."""
     breaker = CircuitBreaker(failure_window=10.0, clock=clock)

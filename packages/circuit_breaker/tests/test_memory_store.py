@@ -69,11 +69,24 @@ def test_a_long_window_is_remembered_to_its_end(clock):
     """A failure window of more than an hour loses no failure to reclaiming."""
     breaker = CircuitBreaker(failure_window=10_000.0, clock=clock)
     breaker.record_failure("x")
-    clock.advance(9_999)
+    clock.advance(10_000)
     for number in range(5000):
         breaker.record_failure(str(number))
     breaker.record_failure("x")
     assert breaker.is_open("x")
+
+
+def test_f49_a_closed_circuit_outlives_reclaiming(breaker, clock):
+    """F49: for an hour after a closing, permits from before it stay stale among many agents."""
+    early = breaker.admit("x")
+    breaker.record_failure("x")
+    breaker.record_failure("x")
+    breaker.record_success("x")
+    clock.advance(3600)
+    for number in range(5000):
+        breaker.record_failure(str(number))
+    early.failure()
+    assert breaker.get_health_status("x")["failure_count"] == 0
 
 
 @pytest.mark.parametrize("lives", [1, 5])

@@ -147,11 +147,13 @@ def close_by_probe(breaker, clock):
         lambda breaker, clock: breaker.reset_all(),
     ],
 )
-def test_f49_a_permit_from_before_the_closing_is_stale(breaker, clock, close):
+@pytest.mark.parametrize("then", [lambda breaker: None, lambda breaker: breaker.reset("x")])
+def test_f49_a_permit_from_before_the_closing_is_stale(breaker, clock, close, then):
     """F49: a permit from before a circuit opened is stale after it has closed, however it did."""
     early = breaker.admit("x")
     trip(breaker)
     close(breaker, clock)
+    then(breaker)
     early.failure()
     assert breaker.get_health_status("x")["failure_count"] == 0
 

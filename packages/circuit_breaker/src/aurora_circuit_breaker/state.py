@@ -230,7 +230,7 @@ def fail(state: State, now: float, fresh: int, failure: Failure) -> tuple[State,
         if failure_type is not None:
             types = _with(types, failure_type)
         total += 1
-        if permit is None and now < retry_at:
+        if now < retry_at:
             return _new(Open, (times, types, total, retry_at, probe_until, generation)), None
     opened = Open(times, types, total, now + rules.reset_timeout, -inf, fresh)
     return opened, opened
