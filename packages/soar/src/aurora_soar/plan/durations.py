@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["parse_duration"]
+__all__ = ["format_duration", "parse_duration"]
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _FORM = re.compile(
@@ -31,3 +31,10 @@ def parse_duration(value: object) -> float:
     if seconds <= 0:
         raise ValueError(f"must be more than 0 seconds, not {value}")
     return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Minutes and seconds, `4:12`, with hours before them where there are any, `1:02:03`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -154,6 +154,23 @@ class Plan(_Table):
         """Attempts of a subgoal after a failed one."""
         return self.defaults.retries if subgoal.retries is None else subgoal.retries
 
+    def adjusted(
+        self, *, max_concurrent: int | None, timeout: float | None, retries: int | None
+    ) -> Plan:
+        """The plan with these in the place of its own, where they are not None.
+
+        `timeout` and `retries` hold for every subgoal, whatever it says itself.
+        """
+        own = {"timeout": timeout, "retries": retries}
+        changed = {key: value for key, value in own.items() if value is not None}
+        limits = {} if max_concurrent is None else {"max_concurrent": max_concurrent}
+        return self.model_copy(
+            update={
+                "limits": self.limits.model_copy(update=limits),
+                "subgoals": tuple(each.model_copy(update=changed) for each in self.subgoals),
+            }
+        )
+
     def registry(self) -> AgentRegistry:
         """The registered agents, each with what it has from its bases."""
         return AgentRegistry(

@@ -1,0 +1,5 @@
+"""The command `aurora-soar`."""
+
+from aurora_soar.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,91 @@
+"""`aurora-soar check`: what would run, in which order and why, through what; nothing is started."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from aurora_soar.cli.preflight import Answerer
+from aurora_soar.plan import (
+    Plan,
+    PlanSubgoal,
+    did_you_mean,
+    format_duration,
+    longest_duration,
+    rounds,
+)
+from aurora_spawner import safe_line
+
+__all__ = ["describe"]
+
+
+def describe(plan: Plan, answerers: Sequence[Answerer], *, fallback_to_llm: bool) -> Iterator[str]:
+    """The plan in lines.
+
+    Args:
+        plan: The plan.
+        answerers: Who answers for each subgoal.
+        fallback_to_llm: Whether a plain LLM answers where an agent failed.
+    """
+    yield (
+        f"{safe_line(plan.name)}: {_count(len(plan.subgoals), 'subgoal')}, "
+        f"at most {plan.limits.max_concurrent} at once, {_limit(plan, fallback_to_llm)}"
+    )
+    for number, subgoals in enumerate(rounds(plan), 1):
+        yield ""
+        yield f"Round {number}"
+        yield from _columns([_subgoal(plan, subgoal) for subgoal in subgoals])
+    if answerers:
+        yield ""
+        yield "Agents"
+        known = plan.agents.keys()
+        agents = {each.agent.id: each for each in answerers}
+        yield from _columns([_agent(each, known) for each in agents.values()])
+
+
+def _limit(plan: Plan, fallback_to_llm: bool) -> str:
+    if plan.limits.global_timeout is not None:
+        return f"time limit {format_duration(plan.limits.global_timeout)}"
+    longest = format_duration(longest_duration(plan, fallback_to_llm=fallback_to_llm))
+    return f"time limit {longest} (no run of it can need more)"
+
+
+def _subgoal(plan: Plan, subgoal: PlanSubgoal) -> tuple[str, ...]:
+    start = "at once"
+    if subgoal.depends_on:
+        start = f"after {', '.join(map(safe_line, subgoal.depends_on))}"
+        if subgoal.on_dependency_failure == "run":
+            start += ", whatever comes of them"
+        elif subgoal.on_dependency_failure == "stop":
+            start += "; stops the run without them"
+    attempts = _count(1 + plan.retries(subgoal), "attempt")
+    limits = f"{attempts} of {format_duration(plan.timeout(subgoal))}"
+    critical = "; critical" if subgoal.is_critical else ""
+    agent = safe_line(plan.agent_id(subgoal))
+    return safe_line(subgoal.id), f"by {agent}", start, f"{limits}{critical}"
+
+
+def _agent(answerer: Answerer, known: Iterable[str]) -> tuple[str, ...]:
+    agent = answerer.agent
+    if answerer.kind == "program":
+        runs = safe_line(shlex.join(agent.config["command"]))
+        if answerer.path is None:
+            runs += " (not found now)"
+    elif answerer.tool is None:
+        runs = "no agent CLI"
+    else:
+        runs = f"{answerer.tool} ({answerer.path or 'not on PATH'})"
+    hint = did_you_mean(agent.id, known) if answerer.kind == "adhoc" else ""
+    return safe_line(agent.id), answerer.kind, f"{runs}{hint and f' -{hint}'}"
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Rows as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,305 @@
+"""`aurora-soar run`: conducts one run, from the plan's agents to the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from rich.text import Text
+
+from aurora_soar.agents import AgentInfo
+from aurora_soar.cli.exits import ExitCode, by_signal
+from aurora_soar.cli.interrupts import Interrupts
+from aurora_soar.cli.preflight import with_agent_cli
+from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
+from aurora_soar.phases import execute_agents
+from aurora_soar.plan import Plan, longest_duration
+from aurora_soar.runs import RunFolder
+from aurora_soar.views import (
+    Board,
+    LiveView,
+    PlainView,
+    Row,
+    SilentView,
+    State,
+    View,
+    error_console,
+    glyphs_for,
+    record,
+    summary,
+)
+from aurora_spawner import AttemptFinished
+
+__all__ = ["Progress", "RunOptions", "run"]
+
+# How often the screen is drawn and the heart is listened to, seconds.
+_TICK = 0.5
+
+# So many final answers are named at the end; a plan with more has no last word.
+_ANSWERS = 3
+
+
+class Progress(StrEnum):
+    """How a run shows itself while it goes on."""
+
+    AUTO = "auto"
+    TTY = "tty"
+    PLAIN = "plain"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line says about a run.
+
+    Attributes:
+        plan_file: The plan file, as the user named it.
+        tool: For every agent that is no program; None: each its own.
+        model: The model that the tool is to use.
+        chosen_tool: Who answers for agents that name no tool.
+        fallback_to_llm: Whether a plain LLM answers where an agent failed.
+        progress: How the run shows itself.
+        json: Whether the results go to standard output.
+        quiet: Say nothing about success.
+        home: The folder that keeps runs.
+    """
+
+    plan_file: str
+    tool: str | None
+    model: str | None
+    chosen_tool: str | None
+    fallback_to_llm: bool
+    progress: Progress
+    json: bool
+    quiet: bool
+    home: Path
+
+
+def run(plan: Plan, agents: Sequence[AgentInfo], options: RunOptions) -> int:
+    """Run a plan; returns the exit code.
+
+    Args:
+        plan: The plan.
+        agents: The agent of each subgoal.
+        options: What the command line says.
+
+    Raises:
+        OSError: Progress or results cannot be written.
+    """
+    folder = RunFolder.create(options.home, [subgoal.id for subgoal in plan.subgoals])
+    return asyncio.run(_Conductor(plan, agents, options, folder).conduct())
+
+
+class _Conductor:
+    """One run: what happens is noted, kept, shown and at last summed up."""
+
+    def __init__(
+        self, plan: Plan, agents: Sequence[AgentInfo], options: RunOptions, folder: RunFolder
+    ) -> None:
+        self._plan = plan
+        self._agents = agents
+        self._options = options
+        self._folder = folder
+        self._console = error_console(force_terminal=options.progress is Progress.TTY)
+        self._glyphs = glyphs_for(sys.stderr)
+        rows = [
+            Row(subgoal.id, agent.id, needs=subgoal.depends_on)
+            for subgoal, agent in zip(plan.subgoals, agents, strict=True)
+        ]
+        self._began = datetime.now(UTC)
+        self._board = Board(
+            plan.name, rows, limit=plan.limits.max_concurrent, started=time.monotonic()
+        )
+        self._view = self._chosen_view()
+        self._work: asyncio.Task[object] | None = None
+        # The first output that could not be written, and whether nobody reads the screen any more.
+        self._lost: OSError | None = None
+        self._reader_gone = False
+
+    async def conduct(self) -> int:
+        """Run it to its end; returns the exit code."""
+        stop = asyncio.Event()
+        self._work = asyncio.create_task(self._execute(stop))
+        with Interrupts(stop, self._work.cancel, self._note) as interrupts, _Log(self._note):
+            self._shown(self._view.start)
+            ticking = asyncio.create_task(self._tick())
+            await asyncio.wait([self._work])
+            ticking.cancel()
+            number = interrupts.received
+            self._board.cut(f"ended by {number.name if number else 'us'}", time.monotonic())
+            self._shown(self._view.stop)
+        bug = None if self._work.cancelled() else self._work.exception()
+        code = ExitCode.BUG if bug else self._exit_code(number)
+        self._finish(code)
+        if bug is not None:
+            raise bug
+        if self._lost is not None and number is None:
+            raise self._lost
+        return code
+
+    async def _execute(self, stop: asyncio.Event) -> object:
+        plan, options = self._plan, self._options
+        subgoals = [
+            {
+                "id": subgoal.id,
+                "description": subgoal.description or "",
+                "depends_on": subgoal.depends_on,
+                "on_dependency_failure": subgoal.on_dependency_failure,
+                "is_critical": subgoal.is_critical,
+                "timeout": plan.timeout(subgoal),
+                "retries": plan.retries(subgoal),
+            }
+            for subgoal in plan.subgoals
+        ]
+        limit = plan.limits.global_timeout
+        if limit is None:
+            limit = longest_duration(plan, fallback_to_llm=options.fallback_to_llm)
+        return await execute_agents(
+            list(enumerate(self._agents)),
+            subgoals,
+            fallback_to_llm=options.fallback_to_llm,
+            max_concurrent=plan.limits.max_concurrent,
+            # An empty plan takes no time, which is no limit.
+            global_timeout=limit or None,
+            on_event=self._happened,
+            tool=options.tool,
+            model=options.model,
+            stop=stop,
+        )
+
+    # What happens meanwhile
+
+    def _happened(self, event: RunEvent) -> None:
+        row = self._board.apply(event, time.monotonic())
+        self._written(lambda: self._keep(event, row))
+        self._shown(lambda: self._view.saw(event, row))
+
+    def _keep(self, event: RunEvent, row: Row) -> None:
+        match event:
+            case SubgoalEvent(position, AttemptFinished(attempt, _, result)):
+                log = self._folder.write_attempt(position, attempt, result.output, result.stderr)
+                row.log = None if result.success else os.path.relpath(log)
+            case SubgoalFinished(position, output) if output.success:
+                self._folder.write_output(position, output.output)
+            case _:
+                pass
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            self._shown(self._view.tick)
+
+    def _note(self, text: str) -> None:
+        self._shown(lambda: self._view.note(text))
+
+    def _shown(self, show: Callable[[], None]) -> None:
+        """Show something, unless nobody looks any more; then nobody waits for the results."""
+        if self._reader_gone:
+            return
+        try:
+            show()
+        except OSError as error:
+            self._lost = self._lost or error
+            self._reader_gone = True
+            if error.errno == errno.EPIPE and self._work is not None:
+                self._work.cancel()
+
+    def _written(self, write: Callable[[], None]) -> None:
+        """Keep something; if that fails, agents' work is still worth finishing."""
+        try:
+            write()
+        except OSError as error:
+            if self._lost is None:
+                self._lost = error
+                self._note(f"cannot write: {error}; the run goes on")
+
+    def _chosen_view(self) -> View:
+        progress = self._options.progress
+        if progress is Progress.AUTO:
+            live = sys.stderr.isatty() and not self._console.is_dumb_terminal
+            progress = Progress.TTY if live else Progress.PLAIN
+        if self._options.quiet or progress is Progress.NONE:
+            return SilentView(self._console)
+        view = LiveView if progress is Progress.TTY else PlainView
+        return view(self._board, self._console, self._glyphs, time.monotonic)
+
+    # The end
+
+    def _exit_code(self, received: signal.Signals | None) -> int:
+        if received is not None:
+            return by_signal(received)
+        if self._lost is not None:
+            gone = self._lost.errno == errno.EPIPE
+            return ExitCode.READER_GONE if gone else ExitCode.CANNOT_WRITE
+        totals = self._board.totals()
+        if totals.unfinished:
+            return ExitCode.LIMIT
+        return ExitCode.OK if totals.ok == len(self._board.rows) else ExitCode.FAILED
+
+    def _finish(self, code: int) -> None:
+        now = time.monotonic()
+        results = record(
+            self._board,
+            run=self._folder.id,
+            plan=self._options.plan_file,
+            started=self._began,
+            seconds=now - self._board.started,
+            exit_code=code,
+        )
+        text = json.dumps(results, ensure_ascii=False, indent=2) + "\n"
+        self._written(lambda: self._folder.write_results(text))
+        if not (self._options.quiet and code == ExitCode.OK):
+            self._shown(lambda: self._sum_up(now))
+        if self._options.json:
+            sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+            sys.stdout.buffer.flush()
+
+    def _sum_up(self, now: float) -> None:
+        lines = summary(self._board, now, self._glyphs)
+        lines.append(Text(f"Results: {os.path.relpath(self._folder.results)}"))
+        lines += [Text(f"Answer:  {os.path.relpath(path)}") for path in self._answers()]
+        if self._options.chosen_tool == "extract":
+            command = f"aurora-soar run {shlex.quote(self._options.plan_file)}"
+            lines.append(Text(with_agent_cli(command)))
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
+
+    def _answers(self) -> list[Path]:
+        """Where the answers are that the plan leads to: those that no subgoal builds on."""
+        built_on = {needed for row in self._board.rows for needed in row.needs}
+        return [
+            self._folder.output(position)
+            for position, row in enumerate(self._board.rows)
+            if row.state is State.OK and row.id not in built_on
+        ][:_ANSWERS]
+
+
+class _Log(logging.Handler):
+    """Passes warnings of the libraries on to the view while it is entered."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show the message and its exception; a traceback would be no use on this screen."""
+        raised = record.exc_info[1] if record.exc_info else None
+        self._say(record.getMessage() + (f": {raised!r}" if raised else ""))
+
+    def __enter__(self) -> None:
+        logging.getLogger().addHandler(self)
+
+    def __exit__(self, *exception: object) -> None:
+        logging.getLogger().removeHandler(self)

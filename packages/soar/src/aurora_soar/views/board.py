@@ -1,0 +1,218 @@
+"""The state of a run as people look at it: one row per subgoal, fed by events; pure.
+
+Every view reads this one: the live table, the plain lines, the summary, the results file. Times
+are seconds on the clock of whoever feeds the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished, SubgoalStarted
+from aurora_soar.results import AgentOutput, Outcome
+from aurora_spawner import (
+    AttemptFinished,
+    AttemptStarted,
+    Event,
+    FallbackStarted,
+    OutputLine,
+    RetryScheduled,
+    Warned,
+)
+
+__all__ = ["Board", "Row", "State", "Totals"]
+
+
+class State(StrEnum):
+    """Where a subgoal is; the last ones are its outcomes."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    FALLBACK = "fallback"
+    OK = Outcome.OK.value
+    FAILED = Outcome.FAILED.value
+    BLOCKED = Outcome.BLOCKED.value
+    SKIPPED = Outcome.SKIPPED.value
+    UNFINISHED = Outcome.UNFINISHED.value
+
+
+UNDER_WAY = frozenset({State.RUNNING, State.RETRYING, State.FALLBACK})
+
+
+@dataclass(slots=True)
+class Row:
+    """One subgoal.
+
+    Attributes:
+        id: Its id; untrusted text, like every other text here.
+        agent: Id of its agent.
+        needs: Ids of the subgoals that it depends on.
+        state: Where it is.
+        attempt: Number of the agent's latest attempt, from 1; 0 before the first.
+        attempts: How many there may be; 0 as long as nobody knows.
+        started: When it got its slot; None before.
+        finished: When it had its output; None before.
+        agent_seconds: What its finished attempts took together.
+        last_line: What was heard of it last.
+        reason: Why it is retried or falls back.
+        retry_at: When the next attempt starts, while it waits for that.
+        warnings: What its attempts warned of.
+        output: Its output; None before it has finished.
+        log: The file to look into when it failed; None if there is none.
+    """
+
+    id: str
+    agent: str
+    needs: tuple[str, ...] = ()
+    state: State = State.WAITING
+    attempt: int = 0
+    attempts: int = 0
+    started: float | None = None
+    finished: float | None = None
+    agent_seconds: float = 0.0
+    last_line: str = ""
+    reason: str = ""
+    retry_at: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+    output: AgentOutput | None = None
+    log: str | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has a slot."""
+        return self.state in UNDER_WAY
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether its answer is the plain LLM's."""
+        return self.output is not None and self.output.success and self.output.fallback
+
+    @property
+    def is_flaky(self) -> bool:
+        """Whether its agent succeeded, but not at first."""
+        return self.state is State.OK and self.attempt > 1 and not self.is_fallback
+
+    def seconds(self, now: float) -> float | None:
+        """How long it has been or was under way; None if it never was."""
+        if self.started is None:
+            return None
+        return (now if self.finished is None else self.finished) - self.started
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many subgoals are in which state, `flaky` and `by_fallback` being among the `ok`."""
+
+    ok: int
+    flaky: int
+    by_fallback: int
+    failed: int
+    blocked: int
+    skipped: int
+    unfinished: int
+    waiting: int
+    running: int
+    retrying: int
+
+    @property
+    def done(self) -> int:
+        """Those that have an output."""
+        return self.ok + self.failed + self.blocked + self.skipped + self.unfinished
+
+
+class Board:
+    """All rows of a run, in the order of the plan.
+
+    Attributes:
+        name: What the run is called.
+        limit: How many agents may run at once.
+        started: When the run began.
+        rows: The rows; an event's `position` is the place in here.
+    """
+
+    def __init__(self, name: str, rows: Sequence[Row], *, limit: int, started: float) -> None:
+        self.name = name
+        self.limit = limit
+        self.started = started
+        self.rows = list(rows)
+
+    def apply(self, event: RunEvent, now: float) -> Row:
+        """Take note of an event; returns the row that it changed."""
+        row = self.rows[event.position]
+        match event:
+            case SubgoalStarted():
+                row.state = State.RUNNING
+                row.started = now
+            case SubgoalEvent(event=inner):
+                _hear(row, inner, now)
+            case SubgoalFinished(output=output):
+                row.state = State(output.outcome)
+                row.output = output
+                row.finished = now
+                row.last_line = _last_line(output.output) or row.last_line
+                if output.fallback:
+                    row.agent_seconds += output.seconds
+        return row
+
+    def cut(self, reason: str, now: float) -> None:
+        """Nothing comes any more: who is under way is unfinished, who waits was never started."""
+        for position, row in enumerate(self.rows):
+            if row.output is None:
+                outcome = Outcome.UNFINISHED if row.is_under_way else Outcome.SKIPPED
+                output = AgentOutput(position, row.agent, outcome, error=reason)
+                self.apply(SubgoalFinished(position, output), now)
+
+    def unmet(self, row: Row) -> list[str]:
+        """Ids of the subgoals that a row still waits for."""
+        open_ids = {each.id for each in self.rows if each.output is None}
+        return [needed for needed in row.needs if needed in open_ids]
+
+    def totals(self) -> Totals:
+        """How many rows are in which state."""
+        states = [row.state for row in self.rows]
+        return Totals(
+            ok=states.count(State.OK),
+            flaky=sum(row.is_flaky for row in self.rows),
+            by_fallback=sum(row.is_fallback for row in self.rows),
+            failed=states.count(State.FAILED),
+            blocked=states.count(State.BLOCKED),
+            skipped=states.count(State.SKIPPED),
+            unfinished=states.count(State.UNFINISHED),
+            waiting=states.count(State.WAITING),
+            running=states.count(State.RUNNING) + states.count(State.FALLBACK),
+            retrying=states.count(State.RETRYING),
+        )
+
+    def agent_seconds(self) -> float:
+        """What all finished attempts took together."""
+        return sum(row.agent_seconds for row in self.rows)
+
+
+def _hear(row: Row, event: Event, now: float) -> None:
+    match event:
+        case AttemptStarted(attempt, attempts):
+            row.state = State.RUNNING
+            row.attempt, row.attempts = attempt, attempts
+        case OutputLine(text=text):
+            # Blank lines tell nothing.
+            row.last_line = text if text.strip() else row.last_line
+        case Warned(text):
+            row.warnings.append(text)
+            row.last_line = text
+        case AttemptFinished(result=result):
+            row.agent_seconds += result.execution_time
+        case RetryScheduled(delay=delay, reason=reason):
+            row.state = State.RETRYING
+            row.reason = reason
+            row.retry_at = now + delay
+        case FallbackStarted(reason):
+            row.state = State.FALLBACK
+            row.reason = reason
+            row.last_line = ""
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.split("\n")) if line.strip()), "")

@@ -1,0 +1,74 @@
+"""The end of a run in a few lines: what failed and where to look, the totals; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from aurora_soar.plan import format_duration
+from aurora_soar.views.board import Board, Row, State
+from aurora_soar.views.theme import STYLES, VERBS, Glyphs, first_line
+from aurora_spawner import safe_line
+
+__all__ = ["summary", "totals_line"]
+
+# Rows of one kind that are listed; the rest is counted. Nobody reads forty lines of skips.
+_LISTED = 20
+
+# The order in which they are listed: the causes before what they led to.
+_LISTED_STATES = (State.FAILED, State.BLOCKED, State.UNFINISHED, State.SKIPPED)
+
+
+def summary(board: Board, now: float, glyphs: Glyphs) -> list[Text]:
+    """The subgoals without an answer, then the totals.
+
+    FAIL  tests   1/1  0:44  exit 2
+          log: .aurora/runs/k3f9/tests/1/stderr.log
+    SKIP  review  needs tests
+    6 ok (1 flaky, 1 by fallback), 1 failed, 1 skipped · 21:07 (agent time 58:12)
+    """
+    lines: list[Text] = []
+    missed = [row for row in board.rows if row.state in _LISTED_STATES]
+    width = min(max((len(safe_line(row.id)) for row in missed), default=0), 24)
+    for state in _LISTED_STATES:
+        rows = [row for row in missed if row.state is state]
+        for row in rows[:_LISTED]:
+            lines += _missed(row, now, width)
+        if len(rows) > _LISTED:
+            lines.append(Text(f"{VERBS[state]}  and {len(rows) - _LISTED} more", STYLES[state]))
+    return [*lines, Text(totals_line(board, now, glyphs), style="bold")]
+
+
+def totals_line(board: Board, now: float, glyphs: Glyphs) -> str:
+    """How many ended how, and what it took."""
+    totals = board.totals()
+    among = {"flaky": totals.flaky, "by fallback": totals.by_fallback}
+    special = ", ".join(f"{count} {word}" for word, count in among.items() if count)
+    parts = [f"{totals.ok} ok{f' ({special})' if special else ''}"]
+    counts = {
+        "failed": totals.failed,
+        "blocked": totals.blocked,
+        "unfinished": totals.unfinished,
+        "skipped": totals.skipped,
+    }
+    parts += [f"{count} {word}" for word, count in counts.items() if count]
+    took = format_duration(now - board.started)
+    agents = format_duration(board.agent_seconds())
+    return f"{', '.join(parts)} {glyphs.dot} {took} (agent time {agents})"
+
+
+def _missed(row: Row, now: float, width: int) -> Iterator[Text]:
+    verb = f"{VERBS[row.state]:<4}  "
+    line = Text(verb, style=f"bold {STYLES[row.state]}")
+    line.append(f"{safe_line(row.id):<{width}}", style="not bold default")
+    seconds = row.seconds(now)
+    if row.attempt:
+        line.append(f"  {row.attempt}/{row.attempts}", style="not bold default")
+    if seconds is not None:
+        line.append(f"  {format_duration(seconds)}", style="not bold default")
+    error = first_line(row.output.error if row.output else "")
+    line.append(f"  {error}", style="not bold default")
+    yield line
+    if row.log is not None:
+        yield Text(f"{'':<{len(verb)}}log: {row.log}")
