@@ -2,6 +2,14 @@
 
 from aurora_spawner.ancestor import supervise
 from aurora_spawner.callbacks import Quiet
+from aurora_spawner.commands import (
+    ExitCode,
+    Interrupts,
+    exit_by_signal,
+    give_streams,
+    output_lost,
+    report_bug,
+)
 from aurora_spawner.detection import (
     EarlyDetectionMonitor,
     get_early_detection_monitor,
@@ -48,9 +56,11 @@ __all__ = [
     "AttemptStarted",
     "EarlyDetectionMonitor",
     "Event",
+    "ExitCode",
     "FailureType",
     "FallbackStarted",
     "Gate",
+    "Interrupts",
     "InvalidTaskError",
     "Limits",
     "OnEvent",
@@ -73,12 +83,16 @@ __all__ = [
     "UnknownToolError",
     "Warned",
     "classify",
+    "exit_by_signal",
     "failure_type_of",
     "find_agent_cli",
     "get_early_detection_monitor",
     "get_tool",
+    "give_streams",
     "missing_agent_cli",
     "outcome_of",
+    "output_lost",
+    "report_bug",
     "reset_early_detection_monitor",
     "run_process",
     "safe_line",

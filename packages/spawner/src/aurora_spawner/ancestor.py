@@ -12,7 +12,6 @@ has a process group of its own, so that killing the shell's job does not reach i
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -72,6 +71,9 @@ def supervise() -> None:
 
 
 def _control(option: int, value: int) -> None:
+    # Only the commands need it, and importing it takes its time.
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")

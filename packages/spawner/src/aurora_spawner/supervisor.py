@@ -16,11 +16,9 @@ import atexit
 import logging
 import mmap
 import os
-import secrets
 import struct
 import subprocess
 import sys
-import tempfile
 import weakref
 
 from aurora_spawner import descendants
@@ -37,7 +35,7 @@ class Supervisor:
     """The table of what runs, and the helper that reads it after our death."""
 
     def __init__(self, *, has_ancestor: bool = False) -> None:
-        self.word = secrets.token_hex(8)
+        self.word = os.urandom(8).hex()
         self.has_ancestor = has_ancestor
         self._table = _open_table()
         self._map = mmap.mmap(self._table, TABLE_SLOTS * _SLOT.size)
@@ -174,6 +172,9 @@ def _open_table() -> int:
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("aurora-spawner", os.MFD_CLOEXEC)
     else:
+        # Outside Linux only.
+        import tempfile
+
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
     os.ftruncate(descriptor, TABLE_SLOTS * _SLOT.size)

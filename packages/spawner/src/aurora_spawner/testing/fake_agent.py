@@ -90,9 +90,7 @@ class FakeAgent:
             return self.write(data[:cut], to=to).sleep(pause).write(data[cut:], to=to)
         return self._then(f"{_SHORT[to]}={_encoded(data)}")
 
-    def fill(
-        self, size: int, pattern: str | bytes = b"x", *, to: Output = "stdout"
-    ) -> FakeAgent:
+    def fill(self, size: int, pattern: str | bytes = b"x", *, to: Output = "stdout") -> FakeAgent:
         r"""Write exactly `size` bytes: `pattern` over and over, the last one cut off.
 
         Without a newline in the pattern it is one long line; `b"\0"`, `b"\xff"` or `"\033[31m"`

@@ -30,6 +30,14 @@ class Seen:
         """It has ended, and nobody may have reaped it yet."""
         return self.state in "ZX"
 
+    def command(self) -> str:
+        """Its program and arguments; nothing once it has ended."""
+        try:
+            with open(f"/proc/{self.pid}/cmdline", "rb") as file:
+                return file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
 
 def _see(pid: int) -> Seen | None:
     try:
