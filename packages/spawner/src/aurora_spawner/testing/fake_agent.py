@@ -214,5 +214,7 @@ def survivors(path: str | os.PathLike[str]) -> tuple[int, ...]:
     Raises:
         FileNotFoundError: No agent has recorded anything there.
     """
-    recorded = [line.split() for line in Path(path).read_text(encoding="ascii").splitlines()]
-    return tuple(int(pid) for pid, started in recorded if is_running(int(pid), int(started)))
+    # One that has become another program is recorded twice.
+    lines = dict.fromkeys(Path(path).read_text(encoding="ascii").splitlines())
+    recorded = [map(int, line.split()) for line in lines]
+    return tuple(pid for pid, started in recorded if is_running(pid, started))

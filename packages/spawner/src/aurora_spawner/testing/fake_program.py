@@ -18,7 +18,7 @@ import time
 _READ_SIZE = 64 * 1024
 _STREAMS = {"in": 0, "out": 1, "err": 2}
 
-_pid_files: list[bytes] = []
+_pid_files: list[str] = []
 _memory: list[bytes] = []
 
 
@@ -140,7 +140,7 @@ def _fail_first(value: str) -> None:
 
 def _pids(value: str) -> None:
     """`pids=PATH`: append a line on this process, and on each one forked later, to the file."""
-    _pid_files.append(_decoded(value))
+    _pid_files.append(value)
     _record()
 
 
@@ -151,7 +151,7 @@ def _record() -> None:
             # The 22nd field; the second is a name in parentheses, which may hold anything.
             started = stat.read(1024).rpartition(b")")[2].split()[19].decode()
     for path in _pid_files:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        file = os.open(_decoded(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.write(file, f"{os.getpid()} {started}\n".encode())
         os.close(file)
 
@@ -190,7 +190,8 @@ def _fork(value: str) -> None:
     if "scrubbed" in chosen:
         # The environment that others see is the one of the last exec.
         program = [sys.executable, "-I", "-S", __file__]
-        os.execve(sys.executable, [*program, *steps], {})
+        records = [f"pids={path}" for path in _pid_files]
+        os.execve(sys.executable, [*program, *records, *steps], {})
     os.close(under_way)
     _run(steps)
 

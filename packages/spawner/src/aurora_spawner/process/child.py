@@ -1,8 +1,8 @@
-"""The only file that meets the operating system: start, feed, read, stop, reap.
+"""One child process: callbacks on the event loop, no thread, no polling.
 
-One child is one `_Child`: callbacks on the event loop, no thread, no polling. Its life:
+Its life:
 
-    launch ─▶ running ─▶ leader exited ─▶ drained ─▶ leftovers killed ─▶ leader reaped ─▶ result
+    launch ─▶ running ─▶ leader exited ─▶ drained ─▶ leftovers ended ─▶ leader reaped ─▶ result
                  └── stop (TERM and CONT, grace, KILL) ──┘
 
 The leader is reaped last: until then its process id, which is also the id of its group, cannot
@@ -15,286 +15,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import fcntl
 import itertools
 import os
-import select
-import shutil
 import signal
-import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
 
 from aurora_spawner import descendants
-from aurora_spawner.detection import Detection, Watch, WatchRules
-from aurora_spawner.errors import InvalidTaskError
+from aurora_spawner.detection import Detection
 from aurora_spawner.output import Capture
-from aurora_spawner.policy import Isolation, Leftovers, positive_seconds
+from aurora_spawner.process.data import Limits, Observer, ProcessResult, Stream
+from aurora_spawner.process.exit import ExitNotice
 from aurora_spawner.supervisor import get_supervisor
 
-__all__ = ["Limits", "Observer", "ProcessResult", "StartError", "run_observed", "run_process"]
-
-# A pipe holds 64 KiB; larger reads cost more than they save (measured: 2.8 times at 256 KiB).
-_READ_SIZE = 64 * 1024
+__all__ = ["Child", "suspend"]
 
 _COOKIE = descendants.COOKIE.encode()
 _numbers = itertools.count()
 
+# A pipe holds 64 KiB; larger reads cost more than they save (measured: 2.8 times at 256 KiB).
+_READ_SIZE = 64 * 1024
+
 # Reads in a row from one child before the others get their turn.
 _READS_IN_A_ROW = 16
 
-Stream: TypeAlias = Literal["stdout", "stderr"]
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one process.
-
-    Attributes:
-        timeout: Seconds from launch after which it is ended.
-        output_bytes: Bytes of standard output kept.
-        stderr_bytes: Bytes of standard error kept.
-        grace: Seconds between TERM and KILL.
-        drain: Seconds that descendants may hold the pipes open after the process has exited.
-        leftovers: What becomes of descendants that outlive the process: `kill`, or `report` to
-            let them live and only name them in the result.
-        keep: Names of programs that are let live all the same, such as `gpg-agent`.
-        isolation: `pid-namespace` starts the process in a PID namespace of its own (Linux, by
-            util-linux's `unshare`): nothing can leave it, and everything dies with it.
-    """
-
-    timeout: float = 300.0
-    output_bytes: int = 8 * 2**20
-    stderr_bytes: int = 2**20
-    grace: float = 5.0
-    drain: float = 0.2
-    leftovers: Leftovers = "kill"
-    keep: tuple[str, ...] = ()
-    isolation: Isolation = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class StartError:
-    """Why no process could be started.
-
-    Attributes:
-        kind: Which of the ways a start can fail.
-        message: The cause and the remedy, for people.
-    """
-
-    kind: Literal[
-        "not_found",
-        "not_executable",
-        "bad_interpreter",
-        "wrong_format",
-        "missing_cwd",
-        "too_long",
-        "no_resources",
-        "other",
-    ]
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessResult:
-    """What became of a process.
-
-    Attributes:
-        exit_code: 0-255, or minus the signal number; -1 also when it could not be started.
-        stdout: Its standard output, bounded.
-        stderr: Its standard error, bounded.
-        duration: Seconds from launch to reap.
-        stopped: Why we ended it; None if it ended by itself.
-        stopped_after: Seconds from launch to that decision.
-        leaked: Descendants held its pipes after it had exited.
-        leftovers: The programs that outlived it, as `name (pid)`; killed, or let live by
-            `Limits.leftovers` and `Limits.keep`.
-        unread_input: It closed its standard input, or exited, before it had read all of it.
-        start_error: Why it could not be started.
-    """
-
-    exit_code: int
-    stdout: Capture
-    stderr: Capture
-    duration: float = 0.0
-    stopped: Detection | None = None
-    stopped_after: float | None = None
-    leaked: bool = False
-    leftovers: tuple[str, ...] = ()
-    unread_input: bool = False
-    start_error: StartError | None = None
-
-
-class Observer(Protocol):
-    """Who looks on while a process runs, and may end it. A `Watch` is one."""
-
-    def saw(self, stream: Stream, data: bytes, now: float) -> Detection | None:
-        """Output came; a detection ends the process."""
-
-    def due(self) -> float:
-        """When `check` is to be asked next, on the loop's clock."""
-
-    def check(self, now: float) -> Detection | None:
-        """Time has passed; a detection ends the process."""
-
-    def shift(self, seconds: float) -> None:
-        """The process was paused for so long: the time counts for nothing."""
-
-
-async def run_process(
-    command: Sequence[str],
-    *,
-    stdin: bytes = b"",
-    cwd: str | None = None,
-    env: Mapping[str, str] | None = None,
-    limits: Limits = Limits(),
-) -> ProcessResult:
-    """Run a program to its end, within limits, and leave nothing of it behind.
-
-    Args:
-        command: The program and its arguments; no shell is involved.
-        stdin: All of its standard input.
-        cwd: Folder to run in; None is the current one.
-        env: Its whole environment; None inherits ours.
-        limits: Time and output.
-
-    Returns:
-        What became of it, also when it could not be started.
-
-    Raises:
-        InvalidTaskError: The command, the environment or a limit cannot be used at all.
-        asyncio.CancelledError: After the process and its group have ended.
-    """
-    timeout = positive_seconds("timeout", limits.timeout)
-    watch = Watch(WatchRules(timeout, timeout), asyncio.get_running_loop().time())
-    return await run_observed(command, watch, stdin=stdin, cwd=cwd, env=env, limits=limits)
-
-
-async def run_observed(
-    command: Sequence[str],
-    observer: Observer,
-    *,
-    stdin: bytes = b"",
-    cwd: str | None = None,
-    env: Mapping[str, str] | None = None,
-    limits: Limits = Limits(),
-) -> ProcessResult:
-    """Like `run_process`, but `observer` alone decides when the process has had its time."""
-    _validate(command, env)
-    argv = [*_IN_NAMESPACE, *command] if limits.isolation == "pid-namespace" else command
-    child = _Child(observer, stdin, limits)
-    try:
-        for pause in _RESOURCE_PAUSES:
-            try:
-                child.launch(argv, cwd, env)
-                break
-            except OSError as error:
-                if error.errno not in _NO_RESOURCES:
-                    raise
-                await asyncio.sleep(pause)
-        else:
-            child.launch(argv, cwd, env)
-    except OSError as error:
-        return ProcessResult(
-            exit_code=-1,
-            stdout=child.captures["stdout"],
-            stderr=child.captures["stderr"],
-            start_error=_explain(error, command[0], cwd, env),
-        )
-    return await child.ended()
-
-
-_NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
-
-# Seconds between tries to start when descriptors or processes have run out, 6.35 together: others
-# end meanwhile, so that fewer run at once.
-_RESOURCE_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-
-# The shell is process 1 of the namespace, which every signal but KILL from outside passes by; it
-# stays because of its second command, and its end is the end of everything inside.
-_IN_NAMESPACE = (
-    *("unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill-child=KILL"),
-    *("--mount-proc", "--", "sh", "-c", '"$@"; exit $?', "sh"),
-)
-
-
-def _validate(command: Sequence[str], env: Mapping[str, str] | None) -> None:
-    """Refuse what no process can be started with.
-
-    Raises:
-        InvalidTaskError: An empty command, a NUL byte, an unencodable character, or a variable
-            name that is empty or holds `=`.
-    """
-    if isinstance(command, str) or not command or not command[0]:
-        raise InvalidTaskError("command", "needs a program, as a sequence of strings")
-    for text in command:
-        _encodable("command", text)
-    for name, value in (env or {}).items():
-        if not name or "=" in name:
-            raise InvalidTaskError("env", f"{name!r} cannot be the name of a variable")
-        _encodable("env", name)
-        _encodable("env", value)
-
-
-def _encodable(field: str, text: str) -> None:
-    try:
-        encoded = os.fsencode(text)
-    except (UnicodeEncodeError, TypeError) as error:
-        raise InvalidTaskError(field, f"{text!r} cannot be passed to a program") from error
-    if b"\0" in encoded:
-        raise InvalidTaskError(field, f"{text!r} holds a NUL byte")
-
-
-def _explain(
-    error: OSError, program: str, cwd: str | None, env: Mapping[str, str] | None
-) -> StartError:
-    """Tell the ways a start can fail apart, with the way out of each."""
-    if cwd is not None and not os.path.isdir(cwd):
-        return StartError("missing_cwd", f"cannot start {program}: no folder {cwd}; create it")
-    located = os.path.join(cwd, program) if cwd is not None and os.sep in program else program
-    path = shutil.which(located, path=None if env is None else env.get("PATH"))
-    match error.errno:
-        case errno.ENOENT if path is None:
-            return StartError(
-                "not_found",
-                f"{program} not found; install it, put its folder on PATH or give its full path",
-            )
-        case errno.ENOENT:
-            return StartError(
-                "bad_interpreter",
-                f"{path} names an interpreter in its first line that is not there; install it",
-            )
-        case errno.EACCES | errno.EPERM | errno.ENOTDIR:
-            return StartError(
-                "not_executable", f"{program} is not executable; try: chmod +x {program}"
-            )
-        case errno.ENOEXEC:
-            return StartError(
-                "wrong_format",
-                f"{path or program} is no program for this machine; a script needs a first line "
-                "such as #!/bin/sh",
-            )
-        case errno.E2BIG:
-            return StartError(
-                "too_long",
-                f"cannot start {program}: arguments and environment are too large; "
-                "pass long text through standard input",
-            )
-        case number if number in _NO_RESOURCES:
-            return StartError(
-                "no_resources",
-                f"cannot start {program}: {error.strerror}; run fewer at once or raise the limit",
-            )
-        case _:
-            return StartError("other", f"cannot start {program}: {error.strerror or error}")
-
-
-class _Child:
+class Child:
     """One running process; every method runs on the event loop."""
 
     launched = 0
@@ -355,10 +102,10 @@ class _Child:
                 env=self._marked(env),
                 start_new_session=True,
             )
-            _Child.launched = self._launch = _Child.launched + 1
+            Child.launched = self._launch = Child.launched + 1
             self._slot = self._supervisor.enter(self._popen.pid)
             try:
-                self._exit = _ExitNotice(self._popen.pid, self._loop, self._on_exit)
+                self._exit = ExitNotice(self._popen.pid, self._loop, self._on_exit)
             except BaseException:
                 self._signal(signal.SIGKILL)
                 self._popen.wait()
@@ -561,7 +308,7 @@ class _Child:
     def _somebody_forked(self) -> bool:
         """Whether any process was started since our leader, apart from leaders of ours."""
         started = descendants.last_process_id() - self._popen.pid
-        return started != _Child.launched - self._launch
+        return started != Child.launched - self._launch
 
     def _end_leftovers(self) -> None:
         spared: set[int] = set()
@@ -607,7 +354,7 @@ class _Child:
         return os.waitstatus_to_exitcode(status)
 
 
-_running: set[_Child] = set()
+_running: set[Child] = set()
 
 
 def suspend() -> None:
@@ -623,79 +370,3 @@ def suspend() -> None:
     paused = time.monotonic() - before
     for child in _running:
         child.resume(paused)
-
-
-if sys.platform == "darwin":
-
-    class _ExitNotice:
-        """Calls back on the loop when a child has exited, without reaping it (kqueue)."""
-
-        def __init__(
-            self, pid: int, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]
-        ) -> None:
-            self._loop = loop
-            self._queue = select.kqueue()
-            event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
-            loop.add_reader(self._queue.fileno(), callback)
-            try:
-                self._queue.control([event], 0)
-            except ProcessLookupError:
-                # It was faster than we were: a zombie cannot be watched any more.
-                loop.call_soon(callback)
-            except BaseException:
-                self.stop()
-                self.close()
-                raise
-
-        def stop(self) -> None:
-            """Call back no more."""
-            self._loop.remove_reader(self._queue.fileno())
-
-        def lost_status(self) -> int:
-            """The wait status of a child that somebody else reaped: not to be had here."""
-            return _UNKNOWN_STATUS
-
-        def close(self) -> None:
-            """Let go of the child."""
-            self._queue.close()
-
-else:
-
-    class _ExitNotice:
-        """Calls back on the loop when a child has exited, without reaping it (pidfd)."""
-
-        def __init__(
-            self, pid: int, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]
-        ) -> None:
-            self._loop = loop
-            self._descriptor = os.pidfd_open(pid)
-            loop.add_reader(self._descriptor, callback)
-
-        def stop(self) -> None:
-            """Call back no more."""
-            self._loop.remove_reader(self._descriptor)
-
-        def lost_status(self) -> int:
-            """The wait status of a child that somebody else reaped (Linux 6.15 and newer)."""
-            info = bytearray(_PIDFD_INFO.size)
-            _PIDFD_INFO.pack_into(info, 0, _PIDFD_INFO_EXIT, 0)
-            try:
-                fcntl.ioctl(self._descriptor, _PIDFD_GET_INFO, info)
-            except OSError:
-                return _UNKNOWN_STATUS
-            mask, status = _PIDFD_INFO.unpack(info)
-            return int(status) if mask & _PIDFD_INFO_EXIT else _UNKNOWN_STATUS
-
-        def close(self) -> None:
-            """Let go of the child."""
-            os.close(self._descriptor)
-
-
-# linux/pidfd.h: struct pidfd_info begins with a mask and ends, in its first version of 64 bytes,
-# with the wait status.
-_PIDFD_INFO = struct.Struct("Q52xi")
-_PIDFD_INFO_EXIT = 1 << 3
-_PIDFD_GET_INFO = 3 << 30 | _PIDFD_INFO.size << 16 | 0xFF << 8 | 11
-
-# Exit code 255: nobody knows how it ended, so that it cannot pass for a success.
-_UNKNOWN_STATUS = 255 << 8
