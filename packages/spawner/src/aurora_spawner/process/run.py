@@ -13,6 +13,8 @@ from aurora_spawner.process.start import NO_RESOURCES, explain, validate
 
 __all__ = ["run_observed", "run_process"]
 
+_DEFAULT = Limits()
+
 # Seconds between tries to start when descriptors or processes have run out, 6.35 together: others
 # end meanwhile, so that fewer run at once.
 _RESOURCE_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -31,7 +33,7 @@ async def run_process(
     stdin: bytes = b"",
     cwd: str | None = None,
     env: Mapping[str, str] | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = _DEFAULT,
 ) -> ProcessResult:
     """Run a program to its end, within limits, and leave nothing of it behind.
 
@@ -61,7 +63,7 @@ async def run_observed(
     stdin: bytes = b"",
     cwd: str | None = None,
     env: Mapping[str, str] | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = _DEFAULT,
 ) -> ProcessResult:
     """Like `run_process`, but `observer` alone decides when the process has had its time."""
     validate(command, env)
