@@ -227,10 +227,6 @@ def main(arguments: list[str]) -> None:
         signal.signal(number, signal.SIG_IGN)
     role, table, word, *more = arguments
     if role == "lifeline":
-        # A child of ours would be somebody's to reap: its parent must not wonder about it.
-        if os.fork():
-            os._exit(0)
-        os.write(1, b"+")
         os.read(0, 1)
         _end_what_is_left(int(table), word.encode(), None)
     else:

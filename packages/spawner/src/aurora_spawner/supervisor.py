@@ -12,7 +12,6 @@ outlive us read.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import mmap
 import os
@@ -29,6 +28,11 @@ __all__ = ["Supervisor", "become_supervised", "get_supervisor", "own_descriptors
 _log = logging.getLogger("aurora_spawner")
 
 _SLOT = struct.Struct("i")
+
+
+# The helper must be nobody's child here: a program that waits for its children would meet it. The
+# shell starts it and is gone within a millisecond.
+_IN_BACKGROUND = ("sh", "-c", 'exec 3<&0; "$@" <&3 3<&- &', "sh")
 
 
 class Supervisor:
@@ -81,41 +85,34 @@ class Supervisor:
             self._start()
         if self._alive is not None:
             self._loop = weakref.ref(loop)
-            loop.add_reader(self._alive, self._on_news)
+            loop.add_reader(self._alive, self._on_death)
 
     def _start(self) -> None:
         lifeline, self._lifeline = os.pipe()
         self._alive, alive = os.pipe()
         program = [sys.executable, "-I", "-S", descendants.__file__]
         try:
-            self._helper = subprocess.Popen(
-                [*program, "lifeline", str(self._table), self.word],
+            subprocess.run(
+                [*_IN_BACKGROUND, *program, "lifeline", str(self._table), self.word],
                 stdin=lifeline,
                 stdout=alive,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[self._table],
                 start_new_session=True,
                 cwd="/",
+                check=False,
             )
         except OSError as error:
             _log.warning("no helper: if we are killed, what we started goes on: %s", error)
             self._close()
-        else:
-            atexit.register(self._helper.wait)
         finally:
             os.close(lifeline)
             os.close(alive)
 
-    def _on_news(self) -> None:
-        """The helper says that it runs, or its death closed the pipe."""
-        assert self._alive is not None
-        # The helper has left the process that we started, which ends at once.
-        self._helper.wait()
-        atexit.unregister(self._helper.wait)
-        if os.read(self._alive, 1):
-            return
+    def _on_death(self) -> None:
+        """The helper held the other end of the pipe until now."""
         loop = self._loop() if self._loop is not None else None
-        if loop is not None:
+        if loop is not None and self._alive is not None:
             loop.remove_reader(self._alive)
         self._loop = None
         self._close()
