@@ -5,15 +5,13 @@ only our death closes, and then ends our process groups and everything that bear
 started with the first process, restarted if it is killed, and never reaps a stranger. The commands
 have an `ancestor` instead, which also finds those that scrubbed their environment.
 
-Which groups run is written into a shared table (a store without a system call), which those who
-outlive us read.
+Which groups run is written into a table in memory, which those who outlive us read then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import mmap
 import os
 import struct
 import subprocess
@@ -42,7 +40,6 @@ class Supervisor:
         self.word = os.urandom(8).hex()
         self.has_ancestor = has_ancestor
         self._table = _open_table()
-        self._map = mmap.mmap(self._table, TABLE_SLOTS * _SLOT.size)
         self._free = list(range(TABLE_SLOTS - 1, -1, -1))
         self._lifeline: int | None = None
         self._alive: int | None = None
@@ -62,17 +59,20 @@ class Supervisor:
     def enter(self, group: int) -> int:
         """A process group runs: from now on our death ends it. Returns its slot."""
         slot = self._free.pop()
-        _SLOT.pack_into(self._map, slot * _SLOT.size, group)
+        self._write(slot, group)
         return slot
 
     def leave(self, slot: int) -> None:
         """The group of that slot is gone."""
-        _SLOT.pack_into(self._map, slot * _SLOT.size, 0)
+        self._write(slot, 0)
         self._free.append(slot)
 
     def keep(self, pid: int) -> None:
         """That process and what descends from it outlive us."""
         self.enter(-pid)
+
+    def _write(self, slot: int, value: int) -> None:
+        os.pwrite(self._table, _SLOT.pack(value), slot * _SLOT.size)
 
     # The helper
 
@@ -129,7 +129,6 @@ class Supervisor:
     def forget_in_child(self) -> None:
         """After a fork: our parent's lifeline is not ours to hold."""
         self._close()
-        self._map.close()
         os.close(self._table)
 
 
