@@ -243,13 +243,14 @@ def test_forked_agents_have_steps_of_their_own(pids: Path, scrubbed: bool) -> No
             os.kill(pid, signal.SIGKILL)
 
 
-def test_survivors_leaves_out_zombies_and_strangers(pids: Path) -> None:
+def test_survivors_leaves_out_zombies_and_strangers(pids: Path, tmp_path: Path) -> None:
     """One that has ended, reaped or not, is no survivor, nor is who has its id by now."""
     with subprocess.Popen(FakeAgent().record_pids(pids).argv()) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert survivors(pids) == ()
-    pids.write_text(f"{os.getpid()} 1\n")
-    assert survivors(pids) == ()
+    stranger = tmp_path / "stranger"
+    stranger.write_text(f"{os.getpid()} 1\n")
+    assert survivors(stranger) == ()
 
 
 def test_an_installed_agent_is_a_program(tmp_path: Path) -> None:

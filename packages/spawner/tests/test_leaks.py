@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aurora_spawner import SpawnTask, spawn, spawn_parallel
+from aurora_spawner import SpawnTask, spawn_parallel
 from aurora_spawner.testing import FakeAgent, LeakError, VirtualTimeLoop, no_leaks, run_virtual
 
 pytest_plugins = ["pytester"]
@@ -142,7 +142,6 @@ def test_a_failing_block_keeps_its_error() -> None:
 
 def test_spawning_leaves_nothing_behind() -> None:
     """One process or many, read or unread, ended or not by a deadline: nothing is left."""
-    asyncio.run(spawn(SpawnTask("hello", command=FakeAgent().sleep(0.2).argv())))
     agents = [
         FakeAgent().echo(),
         FakeAgent().exit(1),

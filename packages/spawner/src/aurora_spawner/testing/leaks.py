@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aurora_spawner import supervisor
+from aurora_spawner.supervisor import own_descriptors
 from aurora_spawner.testing.proc import children
 
 __all__ = ["LeakError", "no_leaks"]
@@ -90,19 +90,14 @@ def _everything() -> Iterator[_Thing]:
 
 
 def _processes() -> Iterator[_Thing]:
-    # The helper's first process, which is gone as soon as the helper runs.
-    own: frozenset[int] = getattr(supervisor, "own_processes", frozenset)()
     for child in children():
-        if child.pid not in own:
-            ended = " (a zombie)" if child.ended else ""
-            yield _Thing(
-                ("process", child.pid, child.started),
-                f"process {child.pid}{ended}: {child.command()}",
-            )
+        ended = " (a zombie)" if child.ended else ""
+        text = f"process {child.pid}{ended}: {child.command()}"
+        yield _Thing(("process", child.pid, child.started), text)
 
 
 def _descriptors() -> Iterator[_Thing]:
-    own = supervisor.own_descriptors()
+    own = own_descriptors()
     for descriptor in map(int, os.listdir("/dev/fd")):
         try:
             status = os.fstat(descriptor)
