@@ -5,6 +5,11 @@ What an agent does wrong is never raised: it comes back as a `SpawnResult` with
 
     SpawnError
     ├── InvalidTaskError (also a ValueError)    a task, a limit or a command that cannot be run
+    ├── JournalError                            a journal that cannot be used as it stands
+    │   ├── JournalDamagedError                     it no longer holds what was written
+    │   ├── JournalFileError                        no regular file, no journal, or out of reach
+    │   ├── JournalInUseError                       another run holds it
+    │   └── JournalVersionError                     a newer version of this package wrote it
     └── UnknownToolError (also a ValueError)    a tool name nobody registered
 """
 
@@ -12,7 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["InvalidTaskError", "SpawnError", "UnknownToolError"]
+__all__ = [
+    "InvalidTaskError",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalFileError",
+    "JournalInUseError",
+    "JournalVersionError",
+    "SpawnError",
+    "UnknownToolError",
+]
 
 
 class SpawnError(Exception):
@@ -43,3 +57,71 @@ class UnknownToolError(SpawnError, ValueError):
         super().__init__(f'unknown tool "{name}"; known tools: {", ".join(known)}')
         self.name = name
         self.known = tuple(known)
+
+
+class JournalError(SpawnError):
+    """A journal that cannot be used as it stands; the text says what to do.
+
+    Attributes:
+        path: The journal.
+    """
+
+    def __init__(self, path: str, problem: str, remedy: str) -> None:
+        super().__init__(f"journal {path} {problem}; {remedy}")
+        self.path = path
+
+
+class JournalDamagedError(JournalError):
+    """A journal that no longer holds what was written; nothing in it is trusted.
+
+    Attributes:
+        path: The journal.
+        problem: What was found.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(
+            path,
+            f"is damaged ({problem})",
+            f"restore it from a copy, or move it and {path}-wal away and start anew",
+        )
+        self.problem = problem
+
+
+class JournalFileError(JournalError):
+    """A path that cannot be a journal: a link, no regular file, no journal, or out of reach."""
+
+
+class JournalInUseError(JournalError):
+    """A journal that another run holds.
+
+    Attributes:
+        path: The journal.
+        pid: The process that holds it; None where that cannot be told.
+    """
+
+    def __init__(self, path: str, pid: int | None) -> None:
+        holder = "another program" if pid is None else f"process {pid}"
+        super().__init__(
+            path, f"is in use by {holder}", "wait until that has ended, or name another journal"
+        )
+        self.pid = pid
+
+
+class JournalVersionError(JournalError):
+    """A journal that a newer version of this package wrote.
+
+    Attributes:
+        path: The journal.
+        version: The journal's version.
+        known: The newest version that this package knows.
+    """
+
+    def __init__(self, path: str, version: int, known: int) -> None:
+        super().__init__(
+            path,
+            f"has version {version}, and this package knows versions up to {known}",
+            "update aurora-spawner, or name another journal",
+        )
+        self.version = version
+        self.known = known
