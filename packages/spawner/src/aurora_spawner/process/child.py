@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from aurora_spawner import descendants
 from aurora_spawner.detection import Detection
+from aurora_spawner.failures import FailureType
 from aurora_spawner.output import Capture
 from aurora_spawner.process.data import Limits, Observer, ProcessResult, Stream
 from aurora_spawner.process.exit import ExitNotice
@@ -62,6 +63,7 @@ class Child:
         self._exited = False
         self._leaked = False
         self._stopped: Detection | None = None
+        self._failure: Exception | None = None
         self._stopped_at = 0.0
         self._exit_code = -1
         self._leftovers: list[descendants.Process] = []
@@ -154,6 +156,8 @@ class Child:
                 cancelled = error
         if cancelled is not None:
             raise cancelled
+        if self._failure is not None:
+            raise self._failure
         return ProcessResult(
             exit_code=self._exit_code,
             stdout=self.captures["stdout"],
@@ -204,7 +208,7 @@ class Child:
                 self._close_output(descriptor)
                 return
             self.captures[stream].feed(data)
-            self._stop_if(self._observer.saw(stream, data, self._loop.time()))
+            self._consult(self._observer.saw, stream, data)
             # A short read means an empty pipe; once the process is gone its end may follow.
             if len(data) < _READ_SIZE and not self._exited:
                 return
@@ -222,14 +226,23 @@ class Child:
         self._timer = self._loop.call_at(when, callback)
 
     def _on_due(self) -> None:
-        self._stop_if(self._observer.check(self._loop.time()))
+        self._consult(self._observer.check)
         if self._stopped is None:
             self._arm(self._observer.due(), self._on_due)
 
-    def _stop_if(self, detection: Detection | None) -> None:
+    def _consult(self, ask: Callable[..., Detection | None], *news: object) -> None:
+        """Let the observer end the process; its error does so too, and is raised at the end."""
+        now = self._loop.time()
+        detection = None
+        if self._failure is None:
+            try:
+                detection = ask(*news, now)
+            except Exception as error:
+                self._failure = error
+                detection = Detection(f"the observer failed: {error!r}", FailureType.CRASH)
         if detection is not None and self._stopped is None and not self._exited:
             self._stopped = detection
-            self._stopped_at = self._loop.time()
+            self._stopped_at = now
             self._terminate()
 
     def _terminate(self) -> None:
