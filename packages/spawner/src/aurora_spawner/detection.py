@@ -6,7 +6,8 @@ The rules, all in this file:
   cannot recover from it. A *note* pattern only warns: whether the attempt failed is for its exit
   to say. Standard output is never searched: an agent may well be asked to write about rate limits.
 - The deadline starts at `timeout` and moves with activity, up to `max_timeout`.
-- A tool that streams its work and falls silent for `idle_limit` is stalled.
+- A tool that streams its work and falls silent for `idle_limit` is stalled; so is one that has
+  said nothing at all by `first_output_limit`, which then holds in the place of the other.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class WatchRules:
         timeout: Deadline at first, after the launch.
         max_timeout: The deadline never moves past this.
         idle_limit: Silence that counts as a stall; None: any silence is fine.
+        first_output_limit: Silence from the launch on that counts as a stall; None: `idle_limit`.
         idle_warns: A stall only warns.
         terminal: Patterns that end the attempt.
         notes: Patterns that warn.
@@ -59,6 +61,7 @@ class WatchRules:
     timeout: float
     max_timeout: float
     idle_limit: float | None = None
+    first_output_limit: float | None = None
     idle_warns: bool = False
     terminal: Sequence[Pattern] = ()
     notes: Sequence[Pattern] = ()
@@ -87,6 +90,7 @@ class Watch:
         "_overlap",
         "_patterns",
         "_rules",
+        "_spoke",
         "_started",
         "_tail",
         "warnings",
@@ -97,6 +101,7 @@ class Watch:
         self._started = started
         self._last_activity = started
         self._deadline = started + rules.timeout
+        self._spoke = False
         self._idle_warned = False
         self._patterns = [(pattern, True) for pattern in rules.terminal]
         self._patterns += [(pattern, False) for pattern in rules.notes]
@@ -108,6 +113,7 @@ class Watch:
     def saw(self, stream: str, data: bytes, now: float) -> Detection | None:
         """Take output as it comes; say whether to stop because of it."""
         self._last_activity = now
+        self._spoke = True
         self._idle_warned = False
         if stream != "stderr" or not self._patterns:
             return None
@@ -131,10 +137,15 @@ class Watch:
 
     def due(self) -> float:
         """The time at which `check` has to be asked next."""
-        limit = self._rules.idle_limit
+        limit = self._silence_limit()
         if limit is None or self._idle_warned:
             return self._deadline
         return min(self._deadline, self._last_activity + limit)
+
+    def _silence_limit(self) -> float | None:
+        """How long it may be silent now, seconds; None for ever."""
+        first = self._rules.first_output_limit
+        return self._rules.idle_limit if self._spoke or first is None else first
 
     def check(self, now: float) -> Detection | None:
         """Say whether silence or the deadline ends the attempt now."""
@@ -147,8 +158,9 @@ class Watch:
             if now >= self._deadline:
                 waited = self._deadline - self._started
                 return Detection(f"Timeout after {waited:g}s", FailureType.TIMEOUT)
-        if rules.idle_limit is not None and now - self._last_activity >= rules.idle_limit:
-            silence = f"no output for {rules.idle_limit:g}s"
+        limit = self._silence_limit()
+        if limit is not None and now - self._last_activity >= limit:
+            silence = f"no output for {limit:g}s"
             if not rules.idle_warns:
                 return Detection(f"Early detection: {silence}", FailureType.TIMEOUT)
             if not self._idle_warned:

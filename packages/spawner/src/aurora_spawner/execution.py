@@ -14,10 +14,12 @@ from aurora_spawner.detection import (
 )
 from aurora_spawner.events import Event, OnEvent, OutputLine, Stream, Warned
 from aurora_spawner.failures import FailureType, classify, retry_after, signal_name
+from aurora_spawner.logs import OutputLogs
 from aurora_spawner.models import SpawnRequest, SpawnResult
 from aurora_spawner.output import Lines
 from aurora_spawner.process import Limits, ProcessResult, StartError, run_observed
-from aurora_spawner.tools import Answer, Reader, Tool, get_tool
+from aurora_spawner.redact import secrets_in
+from aurora_spawner.tools import Answer, Invocation, Reader, Tool, get_tool
 
 __all__ = ["execute"]
 
@@ -37,6 +39,15 @@ async def execute(request: SpawnRequest, on_event: OnEvent | None = None) -> Spa
     tool = get_tool(request.tool)
     call = tool.invocation(request)
     attempt = _Attempt(request, tool, on_event)
+    try:
+        return await _run(request, tool, call, attempt)
+    finally:
+        attempt.close()
+
+
+async def _run(
+    request: SpawnRequest, tool: Tool, call: Invocation, attempt: _Attempt
+) -> SpawnResult:
     added = {**call.env, **request.env}
     ended = await run_observed(
         call.argv,
@@ -81,6 +92,7 @@ class _Attempt:
                 timeout=min(policy.timeout, bound) if tool.streams else bound,
                 max_timeout=bound,
                 idle_limit=policy.idle_limit if tool.streams else None,
+                first_output_limit=policy.first_output_limit if tool.streams else None,
                 idle_warns=policy.idle_warns,
                 terminal=tool.terminal,
                 notes=tool.notes,
@@ -93,6 +105,10 @@ class _Attempt:
         self._on_event = on_event
         self._lines: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
         self._warnings: list[str] = []
+        self._logs: OutputLogs | None = None
+        if request.log_dir is not None:
+            secrets = secrets_in({**os.environ, **request.env})
+            self._logs = OutputLogs(request.log_dir, secrets)
         self.due: Callable[[], float] = self._watch.due
         self.shift: Callable[[float], None] = self._watch.shift
 
@@ -100,6 +116,8 @@ class _Attempt:
 
     def saw(self, stream: Stream, data: bytes, now: float) -> Detection | None:
         """Output came."""
+        if self._logs is not None:
+            self._logs.write(stream, data)
         detection = self._watch.saw(stream, data, now)
         self._pass_on_warnings()
         return detection or self._heed(stream, data)
@@ -142,10 +160,18 @@ class _Attempt:
         if self._on_event is not None:
             self._on_event(event)
 
+    def close(self) -> None:
+        """Let go of the logs; what they could not keep is a warning."""
+        if self._logs is not None:
+            self._logs.close()
+            self._logs = None
+
     # Result
 
     def result(self, ended: ProcessResult) -> SpawnResult:
         """What became of the attempt: our own stop, then the exit, then what the tool says."""
+        if self._logs is not None and self._logs.failure is not None:
+            self._warn(f"not all output could be logged: {self._logs.failure}")
         for stream in ("stdout", "stderr"):
             self._heed(stream, b"", final=True)
         stderr = ended.stderr.text()

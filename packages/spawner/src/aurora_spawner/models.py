@@ -27,6 +27,7 @@ class SpawnTask:
         persona: Who the agent is, in words; put before the prompt.
         command: Program and arguments for the tool `command`: the agent is this program.
         env: Variables added to the inherited environment.
+        log_dir: Folder for all that the agent says, secrets left out; None keeps no logs.
     """
 
     prompt: str
@@ -39,6 +40,7 @@ class SpawnTask:
     persona: str | None = None
     command: tuple[str, ...] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    log_dir: str | None = None
 
     def validate(self) -> None:
         """Find misuse before anything starts.
@@ -68,6 +70,7 @@ class SpawnRequest:
         env: As in `SpawnTask`.
         timeout: Upper bound for the attempt, seconds.
         policy: The policy itself.
+        log_dir: As in `SpawnTask`.
     """
 
     prompt: str
@@ -79,6 +82,7 @@ class SpawnRequest:
     env: Mapping[str, str]
     timeout: float
     policy: Policy
+    log_dir: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

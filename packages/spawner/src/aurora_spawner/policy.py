@@ -83,6 +83,8 @@ class Policy:
         max_timeout: Seconds it may reach while it shows activity; the task's own `timeout`
             bounds it further. A tool that does not stream its work has this from the start,
             since silence says nothing about it.
+        first_output_limit: Seconds until a streaming tool has said anything at all; None: no limit
+            but the others.
         idle_limit: Seconds without output after which a streaming tool is ended; None: never.
         idle_warns: The idle limit only warns.
         retry: When a failed attempt is tried again.
@@ -100,6 +102,7 @@ class Policy:
     timeout: float = 60.0
     max_timeout: float = 300.0
     idle_limit: float | None = 30.0
+    first_output_limit: float | None = None
     idle_warns: bool = False
     retry: RetryPolicy = RetryPolicy()
     use_breaker: bool = True

@@ -96,6 +96,7 @@ async def spawn(
         env=task.env,
         timeout=float(task.timeout),
         policy=patience,
+        log_dir=task.log_dir,
     )
     heard: Quiet[[Event]] = Quiet(on_event)
     return await (runner or _LOCAL).run(request, heard or None)
