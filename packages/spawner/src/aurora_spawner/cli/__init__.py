@@ -1,0 +1,5 @@
+"""The command `aurora-spawn`."""
+
+from aurora_spawner.cli.entry import main
+
+__all__ = ["main"]

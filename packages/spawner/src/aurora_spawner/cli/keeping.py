@@ -1,0 +1,133 @@
+"""`--journal` and `--resume`: what is kept of an earlier run, and what is to be kept of this."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from aurora_spawner.cli.jobs import Job
+from aurora_spawner.cli.options import RunOptions
+from aurora_spawner.errors import JournalFileError
+from aurora_spawner.journal import Content, Execution, Journal, content_of
+from aurora_spawner.models import SpawnResult
+
+__all__ = ["Keeping", "Known", "open_keeping"]
+
+# A repository on a slow disk is not worth waiting for, seconds.
+_PATIENCE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal says of a job.
+
+    Attributes:
+        result: The kept result; None: it is to run.
+        changed: What differs from when it ran.
+    """
+
+    result: SpawnResult | None
+    changed: tuple[str, ...] = ()
+
+
+class Keeping:
+    """A journal for the length of a run; a context manager.
+
+    Args:
+        path: The journal.
+        resume: It is that of an earlier run; otherwise there is to be none.
+        again: Failed results are not kept.
+
+    Raises:
+        JournalError: It cannot be used, is there where none is to be, or the other way round.
+    """
+
+    def __init__(self, path: str, *, resume: bool, again: bool) -> None:
+        exists = os.path.lexists(path)
+        if resume and not exists:
+            raise JournalFileError(path, "is not there", f"a run begins one with --journal {path}")
+        if exists and not resume:
+            remedy = f"go on with --resume {path}, or name another file"
+            raise JournalFileError(path, "is there already", remedy)
+        self._resume = resume
+        self._again = again
+        self._journal = Journal.open(path, surroundings=_surroundings())
+
+    def __enter__(self) -> Keeping:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._journal.close()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why results could not be kept; None if all were."""
+        return self._journal.trouble
+
+    def history(self) -> Iterator[str]:
+        """What is to be told of the run before."""
+        last = self._journal.last_run
+        if last is None:
+            return
+        if last.cut_off:
+            yield "the last run was killed in the middle of a write, which is rolled back"
+        now = _surroundings()
+        for name in sorted({*last.surroundings} & {*now}):
+            if last.surroundings[name] != now[name]:
+                yield f"{name} was {last.surroundings[name]} then and is {now[name]} now"
+
+    async def known(self, job: Job) -> Known:
+        """What is kept for a job."""
+        if not self._resume or job.task is None:
+            return Known(None)
+        recalled = await self._journal.recall(_identity(job), self._content(job))
+        result = recalled.result
+        if result is not None and self._again and not result.success:
+            result = None
+        return Known(result, recalled.changed)
+
+    def started(self, job: Job) -> Execution:
+        """A job starts."""
+        return self._journal.started(_identity(job), self._content(job))
+
+    async def finished(self, execution: Execution, result: SpawnResult) -> None:
+        """It has a result: wait until that is safe."""
+        await self._journal.finished(execution, result)
+
+    def _content(self, job: Job) -> Content:
+        assert job.task is not None
+        return content_of(job.task)
+
+
+def open_keeping(options: RunOptions) -> AbstractContextManager[Keeping | None]:
+    """The journal that a run is to have; None in the place of none.
+
+    Raises:
+        JournalError: As `Keeping`.
+    """
+    if options.journal is None:
+        return nullcontext()
+    return Keeping(options.journal, resume=options.resume, again=options.resume_failed)
+
+
+def _identity(job: Job) -> str | int:
+    return job.index if job.id is None else str(job.id)
+
+
+def _surroundings() -> Mapping[str, str]:
+    """What may matter and is no part of a task: the folder and the repository's commit."""
+    said = {"the folder": os.getcwd()}
+    try:
+        asked = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return said
+    return {**said, "the repository's commit": asked.stdout.decode().strip()}
