@@ -44,7 +44,7 @@ def test_f64_a_secret_across_reads(size: int) -> None:
 
 
 def test_f64_which_values_are_secret() -> None:
-    """F64: values of variables named like a secret count from 8 characters on, named ones from 1."""
+    """F64: variables named like a secret count from 8 characters on, named ones always."""
     environment = {
         "OPENAI_API_KEY": "sk-12345678",
         "github_token": "ghp_abcdefgh",
