@@ -27,7 +27,7 @@ from aurora_spawner.detection import Detection
 from aurora_spawner.failures import FailureType
 from aurora_spawner.output import Capture
 from aurora_spawner.process.data import Limits, Observer, ProcessResult, Stream
-from aurora_spawner.process.exit import ExitNotice
+from aurora_spawner.process.exit import ExitNotice, zombies_kept
 from aurora_spawner.supervisor import get_supervisor
 
 __all__ = ["Child", "suspend"]
@@ -95,24 +95,17 @@ class Child:
                 theirs.append(reader)
             for descriptor in ours:
                 os.set_blocking(descriptor, False)
-            self._popen = subprocess.Popen(
-                command,
-                stdin=theirs[2] if self._input else subprocess.DEVNULL,
-                stdout=theirs[0],
-                stderr=theirs[1],
-                cwd=cwd,
-                env=self._marked(env),
-                start_new_session=True,
-            )
-            Child.launched = self._launch = Child.launched + 1
-            self._slot = self._supervisor.enter(self._popen.pid)
-            try:
-                self._exit = ExitNotice(self._popen.pid, self._loop, self._on_exit)
-            except BaseException:
-                self._signal(signal.SIGKILL)
-                self._popen.wait()
-                self._supervisor.leave(self._slot)
-                raise
+            with zombies_kept():
+                self._popen = subprocess.Popen(
+                    command,
+                    stdin=theirs[2] if self._input else subprocess.DEVNULL,
+                    stdout=theirs[0],
+                    stderr=theirs[1],
+                    cwd=cwd,
+                    env=self._marked(env),
+                    start_new_session=True,
+                )
+                self._watch_over()
         except BaseException:
             for descriptor in ours:
                 os.close(descriptor)
@@ -128,6 +121,18 @@ class Child:
         if self._input:
             self._feed = ours[2]
             self._loop.add_writer(self._feed, self._on_writable)
+
+    def _watch_over(self) -> None:
+        """Have our death end the new process, and be told of its own."""
+        Child.launched = self._launch = Child.launched + 1
+        self._slot = self._supervisor.enter(self._popen.pid)
+        try:
+            self._exit = ExitNotice(self._popen.pid, self._loop, self._on_exit)
+        except BaseException:
+            self._signal(signal.SIGKILL)
+            self._popen.wait()
+            self._supervisor.leave(self._slot)
+            raise
 
     def _marked(self, env: Mapping[str, str] | None) -> Mapping[bytes, bytes]:
         """The environment with the cookie: one word for us, after those of who started us."""

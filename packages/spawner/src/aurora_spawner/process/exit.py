@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import select
+import signal
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-__all__ = ["ExitNotice"]
+__all__ = ["ExitNotice", "zombies_kept"]
+
+
+@contextlib.contextmanager
+def zombies_kept() -> Iterator[None]:
+    """Keep children that exit meanwhile from being reaped by the kernel.
+
+    It does so at once where SIGCHLD is ignored, and a process that is gone cannot be watched: its
+    exit would be lost. Does nothing where SIGCHLD is not ignored.
+    """
+    if signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
+        yield
+        return
+    # `signal.signal` refuses to work outside the main thread.
+    import ctypes
+
+    set_handler = ctypes.pythonapi.PyOS_setsig
+    set_handler.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    set_handler.restype = ctypes.c_void_p
+    ignored = set_handler(signal.SIGCHLD, None)
+    try:
+        yield
+    finally:
+        set_handler(signal.SIGCHLD, ignored)
+
 
 if sys.platform == "darwin":
 
