@@ -270,6 +270,19 @@ def test_results_that_come_together_are_committed_together(tmp_path: Path) -> No
     assert commits.count("COMMIT") <= 10
 
 
+def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """The settings that outlast a power failure are on; no kill of a process could show it."""
+    with Journal.open(tmp_path / "run.db") as journal:
+        settings = {
+            name: journal._submit(
+                lambda connection, name=name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+            ).result()
+            for name in ("journal_mode", "synchronous")
+        }
+    full = 2
+    assert settings == {"journal_mode": "wal", "synchronous": full}
+
+
 def test_one_unwritable_result_does_not_hurt_its_neighbours(tmp_path: Path) -> None:
     """In a group, what cannot be recorded fails alone."""
 

@@ -31,10 +31,9 @@ VERSION = 1
 # "AurJ": tells a journal from other people's databases (`PRAGMA application_id`).
 _APPLICATION_ID = 0x4175724A
 
-# SQLite's file header: its magic, then the two numbers at these places.
+# SQLite's file header: what it begins with, its size, and where `application_id` stands.
 _MAGIC = b"SQLite format 3\0"
 _HEADER_SIZE = 100
-_USER_VERSION = slice(60, 64)
 _APPLICATION = slice(68, 72)
 
 _ANOTHER = "name another file"
@@ -58,7 +57,7 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Leftover]:
         OSError: It cannot be reached, or is a symbolic link.
         sqlite3.Error: See `as_journal_error`.
     """
-    seen = _inspect(path)
+    _inspect(path)
     leftover = _check_log(path)
     with contextlib.ExitStack() as undo:
         connection = sqlite3.connect(
@@ -69,13 +68,16 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Leftover]:
             timeout=_BUSY,
         )
         undo.callback(connection.close)
-        _check_same_file(path, seen, connection)
-        _prepare(path, connection)
+        _check_no_link(path, connection)
+        try:
+            _prepare(path, connection)
+        except UnicodeDecodeError as error:
+            raise JournalDamagedError(str(path), f"it holds what is no text: {error}") from error
         undo.pop_all()
     return connection, leftover
 
 
-def _inspect(path: Path) -> os.stat_result:
+def _inspect(path: Path) -> None:
     """Look at the file before SQLite does; make it if it is not there."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     descriptor = os.open(path, flags, 0o600)
@@ -91,8 +93,6 @@ def _inspect(path: Path) -> os.stat_result:
             raise JournalFileError(str(path), "is a file, but no journal", _ANOTHER)
         if int.from_bytes(header[_APPLICATION], "big") != _APPLICATION_ID:
             raise JournalFileError(str(path), "is a database, but no journal", _ANOTHER)
-        _check_version(path, int.from_bytes(header[_USER_VERSION], "big"))
-    return status
 
 
 def _check_log(path: Path) -> Leftover:
@@ -116,7 +116,7 @@ def _check_log(path: Path) -> Leftover:
     return leftover
 
 
-def _check_same_file(path: Path, seen: os.stat_result, connection: sqlite3.Connection) -> None:
+def _check_no_link(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse a link that was put in the file's place since it was looked at.
 
     SQLite resolves the path, opens the outcome without following a link (O_NOFOLLOW), and says
@@ -125,7 +125,7 @@ def _check_same_file(path: Path, seen: os.stat_result, connection: sqlite3.Conne
     connection.text_factory = bytes
     (_, _, opened), *_ = connection.execute("PRAGMA database_list").fetchall()
     connection.text_factory = str
-    if opened != os.fsencode(path) or not os.path.samestat(os.lstat(path), seen):
+    if opened != os.fsencode(path):
         raise JournalFileError(str(path), "was replaced while it was opened", _ANOTHER)
 
 
@@ -134,19 +134,14 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
-    # The header may be older than the log, which counts.
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    _check_version(path, version)
+    if version > VERSION:
+        raise JournalVersionError(str(path), version, VERSION)
     _check_pages(path, connection)
     _check_schema(path, connection)
     _check_rows(path, connection)
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute("PRAGMA synchronous = FULL")
-
-
-def _check_version(path: Path, version: int) -> None:
-    if version > VERSION:
-        raise JournalVersionError(str(path), version, VERSION)
 
 
 def _check_pages(path: Path, connection: sqlite3.Connection) -> None:
@@ -170,9 +165,9 @@ def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _check_rows(path: Path, connection: sqlite3.Connection) -> None:
-    number = altered(connection)
-    if number is not None:
-        raise JournalDamagedError(str(path), f"execution {number} is not as it was written")
+    row = altered(connection)
+    if row is not None:
+        raise JournalDamagedError(str(path), f"{row} is not as it was written")
 
 
 def as_journal_error(path: Path, error: sqlite3.Error) -> JournalError:

@@ -41,7 +41,8 @@ SCHEMA: Mapping[str, str] = {
     pid INTEGER NOT NULL,
     began REAL NOT NULL,
     ended REAL,
-    surroundings TEXT NOT NULL
+    surroundings TEXT NOT NULL,
+    seal BLOB NOT NULL
 )""",
     "executions": """CREATE TABLE executions (
     id INTEGER PRIMARY KEY,
@@ -104,16 +105,21 @@ def begin_run(
     connection: sqlite3.Connection, pid: int, began: float, surroundings: Mapping[str, str]
 ) -> int:
     """Begin a run; its number."""
-    cursor = connection.execute(
-        "INSERT INTO runs (pid, began, surroundings) VALUES (?, ?, ?)",
-        (pid, began, json.dumps(dict(surroundings))),
-    )
-    return cursor.lastrowid or 0
+    (newest,) = connection.execute("SELECT max(id) FROM runs").fetchone()
+    row = ((newest or 0) + 1, pid, began, None, json.dumps(dict(surroundings)))
+    connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)", (*row, seal(*row)))
+    return row[0]
 
 
 def end_run(connection: sqlite3.Connection, run: int, ended: float) -> None:
     """End a run in good order."""
-    connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (ended, run))
+    pid, began, surroundings = connection.execute(
+        "SELECT pid, began, surroundings FROM runs WHERE id = ?", (run,)
+    ).fetchone()
+    connection.execute(
+        "UPDATE runs SET ended = ?, seal = ? WHERE id = ?",
+        (ended, seal(run, pid, began, ended, surroundings), run),
+    )
 
 
 def last_run(connection: sqlite3.Connection, *, cut_off: bool) -> LastRun | None:
@@ -169,11 +175,12 @@ def write(
     )
 
 
-def altered(connection: sqlite3.Connection) -> int | None:
-    """The number of the first execution that is not as it was written; None if all are."""
-    for *columns, sealed in connection.execute("SELECT * FROM executions"):
-        if seal(*columns) != sealed:
-            return int(columns[0])
+def altered(connection: sqlite3.Connection) -> str | None:
+    """Name the first row that is not as it was written; None if all are."""
+    for table in ("runs", "executions"):
+        for number, *columns, sealed in connection.execute(f"SELECT * FROM {table}"):
+            if seal(number, *columns) != sealed:
+                return f"row {number} of {table}"
     return None
 
 
