@@ -127,17 +127,20 @@ def test_errors_come_out_at_the_end() -> None:
         yield SpawnTask("fine")
         raise LookupError("the input broke")
 
-    async def main() -> list[TaskFinished]:
-        finished = []
-        with pytest.raises(LookupError, match="the input broke"):
-            async with stream(broken(), max_concurrent=1) as events:
-                async for event in events:
-                    if isinstance(event, TaskFinished):
-                        finished.append(event)
-        return finished
+    finished: list[TaskFinished] = []
 
-    with patch("aurora_spawner.spawner.spawn", agents.spawn):
-        first, second = run_virtual(main())
+    async def main() -> None:
+        async with stream(broken(), max_concurrent=1) as events:
+            async for event in events:
+                if isinstance(event, TaskFinished):
+                    finished.append(event)  # noqa: PERF401 - the last of them raises
+
+    with (
+        patch("aurora_spawner.spawner.spawn", agents.spawn),
+        pytest.raises(LookupError, match="the input broke"),
+    ):
+        run_virtual(main())
+    first, second = finished
     assert (first.result.success, first.result.error) == (False, "no")
     assert second.result.output == "fine"
 
