@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -107,8 +106,8 @@ def soar(tmp_path: Path) -> Iterator[Command]:
     command = Command(tmp_path)
     yield command
     for process in command.started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+        # It ends its agents before itself.
+        process.terminate()
         process.wait(PATIENCE)
         for stream in (process.stdout, process.stderr):
             if stream is not None:

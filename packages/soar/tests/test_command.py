@@ -394,11 +394,11 @@ def test_the_reader_of_the_progress_goes_away(soar: Command, alive: Any) -> None
     plan = soar.plan(
         """
         [agents.slow]
-        command = ["sh", "-c", "echo $$ > pid; exec sleep 600"]
+        command = ["sh", "-c", "echo $$ > pid; exec sleep 60"]
         [[subgoals]]
         id = "slow"
         [agents.next]
-        command = ["sh", "-c", "while ! test -e go; do sleep 0.05; done"]
+        command = ["sh", "-c", "until test -e go; do sleep 0.05 < plan.toml || exit 1; done"]
         [[subgoals]]
         id = "next"
         """

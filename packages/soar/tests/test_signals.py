@@ -13,14 +13,15 @@ import pytest
 if TYPE_CHECKING:
     Command = Any
 
-# Two that run at once, one that waits for its turn, one that is deaf to TERM.
+# Two that run at once, one that waits for its turn, one that is deaf to TERM. Whoever is forgotten
+# by a broken run goes with its folder.
 PLAN = """
     limits.max_concurrent = 2
     defaults.retries = 0
     [agents.patient]
-    command = ["sh", "-c", "echo $$ > patient; while ! test -e go; do sleep 0.05; done; echo well"]
+    command = ["sh", "-c", "echo $$ > patient; until test -e go; do sleep .1 < patient || exit; done"]
     [agents.deaf]
-    command = ["sh", "-c", "trap '' TERM; echo $$ > deaf; while :; do sleep 0.05; done"]
+    command = ["sh", "-c", "trap '' TERM; echo $$ > deaf; while sleep 0.05 < deaf; do :; done"]
     [agents.late]
     command = ["sh", "-c", "touch late"]
     [[subgoals]]
@@ -38,15 +39,22 @@ def outcomes(soar: Command) -> dict[str, str]:
     return {each["id"]: each["outcome"] for each in json.loads(path.read_text())["subgoals"]}
 
 
+def wait_for_line(process: subprocess.Popen[bytes], words: str) -> None:
+    """Read standard error up to a line with these words."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line.decode():
+            return
+    pytest.fail(f"it never said {words!r}")
+
+
 def test_ctrl_c_once_lets_agents_finish(soar: Command) -> None:
     """F28: after one Ctrl-C what runs may finish, nothing new starts; summary, exit 130."""
     plan = soar.plan(PLAN.replace('id = "{second}"', 'id = "other"\n    agent = "patient"'))
     process = soar.start("run", plan)
     soar.wait_for_file("patient")
     process.send_signal(signal.SIGINT)
-    told = b""
-    while b"again to end them" not in told:
-        told += process.stderr.readline()
+    wait_for_line(process, "again to end them")
     (soar.folder / "go").touch()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -60,9 +68,7 @@ def test_ctrl_c_twice_ends_agents(soar: Command, alive: Callable[[int], bool]) -
     process = soar.start("run", soar.plan(PLAN.replace("{second}", "deaf")))
     pids = [int(soar.wait_for_file(name)) for name in ("patient", "deaf")]
     process.send_signal(signal.SIGINT)
-    told = b""
-    while b"again to end them" not in told:
-        told += process.stderr.readline()
+    wait_for_line(process, "again to end them")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -100,4 +106,3 @@ def test_an_ignored_hangup_stays_ignored(soar: Command) -> None:
     (soar.folder / "go").touch()
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert isinstance(process, subprocess.Popen)
