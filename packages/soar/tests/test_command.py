@@ -110,12 +110,13 @@ def test_a_failed_subgoal(soar: Command) -> None:
     ended = soar.run("run", soar.plan(FAILING))
     assert (ended.code, ended.out) == (1, "")
     lines = ended.err.splitlines()
-    end = lines.index("FAIL  bad    1/1  0:00  exit 3: broken")
+    end = next(n for n, line in enumerate(lines) if line.startswith("FAIL  bad    1/1  0:"))
+    assert lines[end].endswith("  exit 3: broken")
     log = lines[end + 1].removeprefix("      log: ")
     assert log.endswith("/bad/1/stderr.log")
     assert (soar.folder / log).read_text() == "broken\n"
     assert lines[end + 2] == "SKIP  after  needs bad"
-    assert lines[end + 3].startswith("1 ok, 1 failed, 1 skipped · 0:0")
+    assert lines[end + 3].startswith("1 ok, 1 failed, 1 skipped · 0:")
 
 
 def test_failed_output_is_shown_where_nobody_looks_at_a_table(soar: Command) -> None:
@@ -218,8 +219,8 @@ def test_a_named_tool_that_is_not_there(soar: Command) -> None:
     assert ended.err.startswith('agent "reviewer": "codex" is not on PATH (')
     ended = soar.run("run", named, "--tool", "gemini")
     assert ended.code == 69
-    assert ended.err.startswith('agent "reviewer": "gemini" is not on PATH (')
-    assert '\nagent "risks": "gemini"' in ended.err
+    assert ended.err.startswith('agents "reviewer", "risks": "gemini" is not on PATH (')
+    assert ended.err.count("\n") == 1
 
 
 def test_personas_go_through_the_agent_cli_on_path(soar: Command) -> None:
@@ -322,7 +323,7 @@ def test_the_time_limit_of_the_run(soar: Command) -> None:
     """F44: at the global limit the run ends with exit 3; what is unfinished says so."""
     plan = soar.plan(
         """
-        limits.global_timeout = "1s"
+        limits.global_timeout = "2s"
         [agents.slow]
         command = ["sleep", "60"]
         [agents.quick]
@@ -336,7 +337,7 @@ def test_the_time_limit_of_the_run(soar: Command) -> None:
     code, results = soar.results(plan)
     assert (code, results["exit_code"]) == (3, 3)
     assert [each["outcome"] for each in results["subgoals"]] == ["unfinished", "ok"]
-    assert "Global timeout after 1s" in results["subgoals"][0]["error"]
+    assert "Global timeout after 2s" in results["subgoals"][0]["error"]
 
 
 def test_an_empty_plan(soar: Command) -> None:
@@ -350,10 +351,11 @@ def test_quiet_and_silent(soar: Command) -> None:
     good, bad = soar.plan(CHAIN), soar.plan(FAILING, "bad.toml")
     assert soar.run("run", good, "-q") == (0, "", "")
     ended = soar.run("run", bad, "-q")
-    assert (ended.code, ended.err.splitlines()[0]) == (1, "FAIL  bad    1/1  0:00  exit 3: broken")
+    assert ended.code == 1
+    assert ended.err.startswith("FAIL  bad    1/1  0:")
     ended = soar.run("run", good, "--progress", "none")
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.startswith("2 ok · 0:0")
+    assert ended.err.startswith("2 ok · 0:")
 
 
 def test_check_and_dry_run_start_nothing(soar: Command) -> None:
@@ -488,7 +490,7 @@ def test_plain_characters_for_plain_encodings(soar: Command) -> None:
     ended = soar.run("run", soar.plan(CHAIN), env={"PYTHONIOENCODING": "ascii", "LANG": "C"})
     assert ended.code == 0
     assert ended.err.isascii()
-    assert "2 ok | 0:0" in ended.err
+    assert "2 ok | 0:" in ended.err
 
 
 def test_a_forced_table_has_colours_unless_they_are_not_wanted(soar: Command) -> None:

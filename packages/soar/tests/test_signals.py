@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 # Two that run at once, one that waits for its turn, one that is deaf to TERM. Whoever is forgotten
 # by a broken run goes with its folder.
-PLAN = """
+PLAN = '''
     limits.max_concurrent = 2
     defaults.retries = 0
     [agents.patient]
-    command = ["sh", "-c", "echo $$ > patient; until test -e go; do sleep .1 < patient || exit; done"]
+    command = ["sh", "-c", """
+        echo $$ > patient
+        until test -e go; do sleep 0.05 < patient || exit; done
+    """]
     [agents.deaf]
     command = ["sh", "-c", "trap '' TERM; echo $$ > deaf; while sleep 0.05 < deaf; do :; done"]
     [agents.late]
@@ -30,7 +33,7 @@ PLAN = """
     id = "{second}"
     [[subgoals]]
     id = "late"
-"""
+'''
 
 
 def outcomes(soar: Command) -> dict[str, str]:
