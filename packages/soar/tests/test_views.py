@@ -303,12 +303,19 @@ def test_the_summary() -> None:
 
 
 def test_a_long_summary_is_cut() -> None:
-    """Of many rows of a kind twenty are listed, and the rest is counted."""
+    """Of many failures twenty are listed; subgoals skipped for one reason are only counted."""
     run = Run(*(Row(f"r{number}", "x") for number in range(50)))
-    for position in range(50):
-        run.finish(position, Outcome.SKIPPED, "needs x")
-    assert len(run.end()) == 22
-    assert run.end()[-2] == "SKIP  and 30 more"
+    for position in range(30):
+        run.finish(position, Outcome.FAILED, "exit 1")
+    for position in range(30, 49):
+        run.finish(position, Outcome.SKIPPED, "needs r0")
+    run.finish(49, Outcome.SKIPPED, "needs r1")
+    assert len(run.end()) == 24
+    assert run.end()[20:23] == [
+        "FAIL  and 10 more",
+        "SKIP  r49  needs r1",
+        "SKIP  19 subgoals  needs r0",
+    ]
 
 
 def test_the_record() -> None:

@@ -47,7 +47,7 @@ __all__ = ["Progress", "RunOptions", "run"]
 # How often the screen is drawn and the heart is listened to, seconds.
 _TICK = 0.5
 
-# So many final answers are named at the end; a plan with more has no last word.
+# Final answers are named at the end up to this many; a plan with more has no last word.
 _ANSWERS = 3
 
 
@@ -282,11 +282,12 @@ class _Conductor:
     def _answers(self) -> list[Path]:
         """Where the answers are that the plan leads to: those that no subgoal builds on."""
         built_on = {needed for row in self._board.rows for needed in row.needs}
-        return [
+        answers = [
             self._folder.output(position)
             for position, row in enumerate(self._board.rows)
             if row.state is State.OK and row.id not in built_on
-        ][:_ANSWERS]
+        ]
+        return answers if len(answers) <= _ANSWERS else []
 
 
 def _first_error(*tasks: asyncio.Task[object]) -> BaseException | None:
