@@ -186,6 +186,24 @@ def test_references_between_subgoals(tmp_path: Path) -> None:
     ]
 
 
+def test_circles_with_common_members(tmp_path: Path) -> None:
+    """F42: circles that meet are told together, each as often as it has to be broken: once."""
+    told = problems(
+        tmp_path,
+        """
+        subgoals = [
+          { id = "api", description = "x", depends_on = ["tests"] },
+          { id = "tests", description = "x", depends_on = ["api", "web"] },
+          { id = "web", description = "x", depends_on = ["tests"] },
+        ]
+        """,
+    )
+    assert told == [
+        "plan.toml:2: subgoals form a cycle: api -> tests -> api",
+        "plan.toml:3: subgoals form a cycle: tests -> web -> tests",
+    ]
+
+
 def test_all_errors_come_in_one_pass(tmp_path: Path) -> None:
     """Errors of every kind are told together, in the order of the file, each once."""
     told = problems(

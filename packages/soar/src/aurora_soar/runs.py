@@ -44,13 +44,18 @@ def safe_names(ids: Iterable[str]) -> list[str]:
     names = []
     for each in ids:
         name = _UNSAFE.sub("_", each).lstrip(".")[:_LONGEST_NAME]
-        if name != each or name.casefold() in taken:
-            # A lone surrogate is a character of an id too.
-            digest = hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-            name = f"{name}-{digest}"
+        if name != each:
+            name = f"{name}-{_digest(each)}"
+        while name.casefold() in taken:
+            name = f"{name}-{_digest(name)}"
         taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def _digest(text: str) -> str:
+    # A lone surrogate is a character of an id too.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 class RunFolder:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from aurora_soar.cli.check import describe
-from aurora_soar.cli.exits import ExitCode, by_signal
+from aurora_soar.cli.exits import ExitCode
 from aurora_soar.cli.preflight import Answerer, answerers, chosen_tool, missing
 from aurora_soar.cli.run import Progress, RunOptions, run
 from aurora_soar.plan import Plan, PlanError, did_you_mean, load_plan, parse_duration
@@ -45,11 +46,7 @@ def main() -> None:
     """Run the command that the arguments name, and exit."""
     _give_streams()
     try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(by_signal(signal.SIGINT))
-    except OSError as error:
-        sys.exit(_cannot_write(error))
+        app(prog_name="aurora-soar")
     except Exception as error:
         sys.exit(_bug(error))
 
@@ -70,7 +67,7 @@ def _known_tool(name: str | None) -> str | None:
     return name
 
 
-PlanFile = Annotated[str, typer.Argument(help="The plan file, TOML or JSON.")]
+PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="The plan file, TOML or JSON.")]
 Jobs = Annotated[
     int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Agents at once.")
 ]
@@ -116,7 +113,28 @@ def _root(
     pass
 
 
+@contextmanager
+def _outputs() -> Iterator[None]:
+    """End with the right code where an output cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise typer.Exit(_cannot_write(error)) from None
+
+
+def _cannot_write(error: OSError) -> ExitCode:
+    gone = error.errno == errno.EPIPE
+    if not gone:
+        _complain(f"aurora-soar: cannot write: {error}")
+    # What our streams still hold must not be written, and fail again, when Python exits.
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(null, stream.fileno())
+    return ExitCode.READER_GONE if gone else ExitCode.CANNOT_WRITE
+
+
 @app.command("run")
+@_outputs()
 def _run(
     plan: PlanFile,
     jobs: Jobs = None,
@@ -145,7 +163,7 @@ def _run(
     chosen = _chosen(tool)
     found = answerers(loaded, tool, chosen)
     if dry_run:
-        raise typer.Exit(_describe(loaded, found, fallback_to_llm=not no_fallback))
+        _describe(loaded, found, fallback_to_llm=not no_fallback)
     if _tell_missing(found):
         raise typer.Exit(ExitCode.NO_TOOL)
     options = RunOptions(
@@ -163,6 +181,7 @@ def _run(
 
 
 @app.command("check")
+@_outputs()
 def _check(
     plan: PlanFile,
     jobs: Jobs = None,
@@ -174,7 +193,7 @@ def _check(
     """Show what a plan would run, in which order and why; start nothing."""
     loaded = _loaded(plan, jobs, retries, timeout)
     found = answerers(loaded, tool, _chosen(tool))
-    raise typer.Exit(_describe(loaded, found, fallback_to_llm=not no_fallback))
+    _describe(loaded, found, fallback_to_llm=not no_fallback)
 
 
 def _loaded(plan_file: str, jobs: int | None, retries: int | None, timeout: float | None) -> Plan:
@@ -197,11 +216,11 @@ def _chosen(tool: str | None) -> str | None:
         raise typer.Exit(ExitCode.USAGE) from None
 
 
-def _describe(plan: Plan, found: list[Answerer], *, fallback_to_llm: bool) -> ExitCode:
+def _describe(plan: Plan, found: list[Answerer], *, fallback_to_llm: bool) -> NoReturn:
     for line in describe(plan, found, fallback_to_llm=fallback_to_llm):
         print(line)
     sys.stdout.flush()
-    return ExitCode.NO_TOOL if _tell_missing(found) else ExitCode.OK
+    raise typer.Exit(ExitCode.NO_TOOL if _tell_missing(found) else ExitCode.OK)
 
 
 def _tell_missing(found: list[Answerer]) -> bool:
@@ -224,18 +243,6 @@ def _give_streams() -> None:
         if getattr(sys, name) is None:
             descriptor = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(descriptor, "r" if name == "stdin" else "w"))  # noqa: SIM115
-
-
-def _cannot_write(error: OSError) -> ExitCode:
-    """End because of an output; whatever it still holds must not be written at our exit."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    if error.errno == errno.EPIPE:
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(null, stream.fileno())
-        return ExitCode.READER_GONE
-    _complain(f"aurora-soar: cannot write: {error}")
-    os.dup2(null, sys.stdout.fileno())
-    return ExitCode.CANNOT_WRITE
 
 
 def _bug(error: Exception) -> ExitCode:

@@ -55,9 +55,9 @@ def _subgoal(plan: Plan, subgoal: PlanSubgoal) -> tuple[str, ...]:
     if subgoal.depends_on:
         start = f"after {', '.join(map(safe_line, subgoal.depends_on))}"
         if subgoal.on_dependency_failure == "run":
-            start += ", whatever comes of them"
+            start += ", failed or not"
         elif subgoal.on_dependency_failure == "stop":
-            start += "; stops the run without them"
+            start += "; if one fails, nothing else starts"
     attempts = _count(1 + plan.retries(subgoal), "attempt")
     limits = f"{attempts} of {format_duration(plan.timeout(subgoal))}"
     critical = "; critical" if subgoal.is_critical else ""

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from aurora_soar.agents import AgentInfo
 from aurora_soar.plan import Plan
-from aurora_spawner import AGENT_CLIS, TOOLS, find_agent_cli, get_tool, missing_agent_cli
+from aurora_spawner import AGENT_CLIS, TOOLS, find_agent_cli, missing_agent_cli
 
 __all__ = ["Answerer", "Which", "answerers", "chosen_tool", "missing", "with_agent_cli"]
 
@@ -26,14 +26,12 @@ class Answerer:
         agent: The agent, as collect gets it.
         kind: A program, a registered persona, or an adhoc agent.
         tool: The tool that it goes through; None if there is none.
-        executable: The program that starts; empty if there is none.
-        path: Where that program is; None if it is not found.
+        path: Where the program is that starts; None if it is not found.
     """
 
     agent: AgentInfo
     kind: Kind
     tool: str | None
-    executable: str
     path: str | None
 
 
@@ -65,31 +63,34 @@ def answerers(
 def _answerer(agent: AgentInfo, tool: str | None, chosen: str | None, which: Which) -> Answerer:
     command = agent.config.get("command")
     if command:
-        return Answerer(agent, "program", "command", command[0], which(command[0]))
+        return Answerer(agent, "program", "command", which(command[0]))
     own = tool or agent.config.get("tool")
     if own:
         agent = replace(agent, config={**agent.config, "tool": own})
     kind: Kind = "adhoc" if agent.is_adhoc else "persona"
     name = own or chosen
-    executable = get_tool(name).executable if name else ""
-    return Answerer(agent, kind, name, executable, which(executable) if executable else None)
+    return Answerer(agent, kind, name, which(TOOLS[name].executable) if name else None)
 
 
 def missing(answerers: Sequence[Answerer]) -> Iterator[str]:
     """A line for each agent CLI that is needed and not there; programs may still be made."""
-    without = dict.fromkeys(each.agent.id for each in answerers if each.tool is None)
-    if without:
-        named = ", ".join(f'"{agent}"' for agent in without)
-        yield f"{'agent' if len(without) == 1 else 'agents'} {named}: {missing_agent_cli()}"
-    told = set()
+    needed: dict[str | None, dict[str, None]] = {}
     for each in answerers:
-        if each.kind == "program" or each.tool is None or each.path or each.agent.id in told:
-            continue
-        told.add(each.agent.id)
-        yield (
-            f'agent "{each.agent.id}": "{each.executable}" is not on PATH '
-            f"({TOOLS[each.tool].install}); or try without a model: --tool extract"
-        )
+        if each.kind != "program" and each.path is None:
+            needed.setdefault(each.tool, {})[each.agent.id] = None
+    for tool, agents in needed.items():
+        named = ", ".join(f'"{agent}"' for agent in agents)
+        yield f"{'agents' if len(agents) > 1 else 'agent'} {named}: {_not_there(tool)}"
+
+
+def _not_there(tool: str | None) -> str:
+    if tool is None:
+        return missing_agent_cli()
+    found = TOOLS[tool]
+    return (
+        f'"{found.executable}" is not on PATH ({found.install}); '
+        "or try without a model: --tool extract"
+    )
 
 
 def with_agent_cli(command: str, which: Which = shutil.which) -> str:

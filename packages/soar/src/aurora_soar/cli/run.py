@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import logging
 import os
 import shlex
 import signal
@@ -23,6 +22,7 @@ from aurora_soar.agents import AgentInfo
 from aurora_soar.cli.exits import ExitCode, by_signal
 from aurora_soar.cli.interrupts import Interrupts
 from aurora_soar.cli.preflight import with_agent_cli
+from aurora_soar.cli.warnings import Warnings
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
 from aurora_soar.phases import execute_agents
 from aurora_soar.plan import Plan, longest_duration
@@ -47,7 +47,7 @@ __all__ = ["Progress", "RunOptions", "run"]
 # How often the screen is drawn and the heart is listened to, seconds.
 _TICK = 0.5
 
-# So many final answers are named at the end; a plan with more has no last word.
+# Final answers are named at the end up to this many; a plan with more has no last word.
 _ANSWERS = 3
 
 
@@ -132,7 +132,7 @@ class _Conductor:
         """Run it to its end; returns the exit code."""
         stop = asyncio.Event()
         self._work = asyncio.create_task(self._execute(stop))
-        with Interrupts(stop, self._work.cancel, self._note) as interrupts, _Log(self._note):
+        with Interrupts(stop, self._work.cancel, self._note) as interrupts, Warnings(self._note):
             self._shown(self._view.start)
             ticking = asyncio.create_task(self._tick())
             await asyncio.wait([self._work])
@@ -140,7 +140,7 @@ class _Conductor:
             number = interrupts.received
             self._board.cut(f"ended by {number.name if number else 'us'}", time.monotonic())
             self._shown(self._view.stop)
-        bug = None if self._work.cancelled() else self._work.exception()
+        bug = _first_error(self._work, ticking)
         code = ExitCode.BUG if bug else self._exit_code(number)
         self._finish(code)
         if bug is not None:
@@ -196,7 +196,7 @@ class _Conductor:
             case _:
                 pass
 
-    async def _tick(self) -> None:
+    async def _tick(self) -> object:
         while True:
             await asyncio.sleep(_TICK)
             self._shown(self._view.tick)
@@ -259,7 +259,10 @@ class _Conductor:
             exit_code=code,
         )
         text = json.dumps(results, ensure_ascii=False, indent=2) + "\n"
-        self._written(lambda: self._folder.write_results(text))
+        try:
+            self._folder.write_results(text)
+        except OSError as error:
+            self._lost = self._lost or error
         if not (self._options.quiet and code == ExitCode.OK):
             self._shown(lambda: self._sum_up(now))
         if self._options.json:
@@ -279,27 +282,15 @@ class _Conductor:
     def _answers(self) -> list[Path]:
         """Where the answers are that the plan leads to: those that no subgoal builds on."""
         built_on = {needed for row in self._board.rows for needed in row.needs}
-        return [
+        answers = [
             self._folder.output(position)
             for position, row in enumerate(self._board.rows)
             if row.state is State.OK and row.id not in built_on
-        ][:_ANSWERS]
+        ]
+        return answers if len(answers) <= _ANSWERS else []
 
 
-class _Log(logging.Handler):
-    """Passes warnings of the libraries on to the view while it is entered."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show the message and its exception; a traceback would be no use on this screen."""
-        raised = record.exc_info[1] if record.exc_info else None
-        self._say(record.getMessage() + (f": {raised!r}" if raised else ""))
-
-    def __enter__(self) -> None:
-        logging.getLogger().addHandler(self)
-
-    def __exit__(self, *exception: object) -> None:
-        logging.getLogger().removeHandler(self)
+def _first_error(*tasks: asyncio.Task[object]) -> BaseException | None:
+    """What the first of these tasks raised; a cancellation is no error."""
+    ended = (task.exception() for task in tasks if task.done() and not task.cancelled())
+    return next((error for error in ended if error is not None), None)

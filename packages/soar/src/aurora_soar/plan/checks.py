@@ -133,16 +133,20 @@ def _check_dependencies(
 
 
 def _circles(needs: Mapping[str, list[str]]) -> Iterator[list[str]]:
-    """Circles without a common member, each from the member that the plan has first."""
+    """Circles, each from the member that the plan has first, until the rest has none.
+
+    The rest is what is left when each circle is broken at its first step: a circle that shares
+    members with another one still has to be broken by itself, and is told in the same pass.
+    """
     order = {name: position for position, name in enumerate(needs)}
-    left = dict(needs)
+    left = {name: list(needed) for name, needed in needs.items()}
     while circle := find_cycle(left):
         members = circle[:-1]
         first = members.index(min(members, key=order.__getitem__))
         members = members[first:] + members[:first]
         yield [*members, members[0]]
-        # Nothing that needs a member can be part of another circle through it any more.
-        left = {name: needed for name, needed in left.items() if name not in members}
+        name, needed = (members * 2)[:2]
+        left[name] = [each for each in left[name] if each != needed]
 
 
 def _is_table(value: object) -> bool:

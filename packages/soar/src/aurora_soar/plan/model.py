@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
 from aurora_soar.agents import AgentInfo, AgentRegistry
 from aurora_soar.plan.durations import parse_duration
@@ -16,27 +15,19 @@ from aurora_soar.plan.durations import parse_duration
 __all__ = ["NOT_YET", "Defaults", "Limits", "Plan", "PlanAgent", "PlanSubgoal"]
 
 
-def _seconds(value: object) -> float:
-    try:
-        return parse_duration(value)
-    except ValueError as error:
-        raise PydanticCustomError("plan", "{text}", {"text": str(error)}) from None
-
-
 def _words(value: object) -> object:
     if isinstance(value, str):
-        text = 'must be a list of words, as in ["make", "test"]'
-        raise PydanticCustomError("plan", "{text}", {"text": text})
+        raise ValueError('must be a list of words, as in ["make", "test"]')
+    return _items(value)
+
+
+def _items(value: object) -> object:
     # Strictness would refuse a list where a tuple is kept.
     return tuple(value) if isinstance(value, list) else value
 
 
-def _items(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 Name = Annotated[str, Field(min_length=1)]
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Count = Annotated[int, Field(ge=0)]
 
 

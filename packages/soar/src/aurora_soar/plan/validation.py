@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from aurora_soar.plan.checks import cross_check
 from aurora_soar.plan.lines import KeyPath
@@ -39,27 +38,35 @@ def validate(data: Mapping[str, Any]) -> tuple[Plan | None, list[Fault]]:
     try:
         plan = Plan.model_validate(data)
     except ValidationError as error:
-        faults = [_in_words(detail, data) for detail in error.errors(include_url=False)]
+        faults = [_in_words(dict(detail), data) for detail in error.errors(include_url=False)]
     faults += cross_check(data)
     return (None if faults else plan), faults
 
 
-def _in_words(detail: ErrorDetails, data: Mapping[str, Any]) -> Fault:
-    path, where = detail["loc"], _where(detail["loc"], data)
+def _in_words(detail: Mapping[str, Any], data: Mapping[str, Any]) -> Fault:
+    """One of pydantic's errors as somebody who writes a plan would say it."""
+    path: KeyPath = detail["loc"]
+    where = _where(path, data)
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
     if detail["type"] == "extra_forbidden":
         return Fault(path, _unknown_key(key, where, _model_at(path)))
     if detail["type"] == "missing":
         return Fault(path, f'"{key}" is missing{where}')
-    if detail["type"] in _MUST_BE:
-        problem = f"must be {_MUST_BE[detail['type']].format(**detail.get('ctx', {}))}"
+    if len(path) == 2 and path[0] in {"agents", "subgoals"}:
+        # Not one of its keys: the agent or the subgoal itself.
+        return Fault(path, f"{where.removeprefix(' in ')} {_problem(detail)}")
+    return Fault(path, f'"{key}"{where}: {_problem(detail)}')
+
+
+def _problem(detail: Mapping[str, Any]) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _MUST_BE:
+        must = f"must be {_MUST_BE[kind].format(**context)}"
     else:
-        problem = detail["msg"].replace("Input should", "must", 1)
-    if detail["type"] != "plan":
-        problem += f", not {_shown(detail['input'])}"
-    if path in {("subgoals", path[-1]), ("agents", path[-1])}:
-        return Fault(path, f"{where.removeprefix(' in ')} {problem}")
-    return Fault(path, f'"{key}"{where}: {problem}')
+        must = detail["msg"].replace("Input should", "must", 1)
+    return f"{must}, not {_shown(detail['input'])}"
 
 
 def _unknown_key(key: str, where: str, model: type[BaseModel]) -> str:

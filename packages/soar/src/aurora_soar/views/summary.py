@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterator
 
 from rich.text import Text
 
@@ -13,8 +14,14 @@ from aurora_spawner import safe_line
 
 __all__ = ["summary", "totals_line"]
 
-# Rows of one kind that are listed; the rest is counted. Nobody reads forty lines of skips.
+# Rows of one kind that are listed; the rest is counted.
 _LISTED = 20
+
+# Subgoals skipped for one reason that are listed; if there are more, only their number says
+# anything.
+_LISTED_SKIPS = 3
+
+_VERB = 4
 
 # The order in which they are listed: the causes before what they led to.
 _LISTED_STATES = (State.FAILED, State.BLOCKED, State.UNFINISHED, State.SKIPPED)
@@ -28,15 +35,18 @@ def summary(board: Board, now: float, glyphs: Glyphs) -> list[Text]:
     SKIP  review  needs tests
     6 ok (1 flaky, 1 by fallback), 1 failed, 1 skipped · 21:07 (agent time 58:12)
     """
-    lines: list[Text] = []
-    missed = [row for row in board.rows if row.state in _LISTED_STATES]
+    alike = Counter(_error(row) for row in board.rows if row.state is State.SKIPPED)
+    many = {reason: count for reason, count in alike.items() if count > _LISTED_SKIPS}
+    missed = [row for row in board.rows if row.state in _LISTED_STATES and not _counted(row, many)]
     width = min(max((len(safe_line(row.id)) for row in missed), default=0), 24)
+    lines: list[Text] = []
     for state in _LISTED_STATES:
         rows = [row for row in missed if row.state is state]
         for row in rows[:_LISTED]:
             lines += _missed(row, now, width)
         if len(rows) > _LISTED:
-            lines.append(Text(f"{VERBS[state]}  and {len(rows) - _LISTED} more", STYLES[state]))
+            lines.append(_head(state, f"and {len(rows) - _LISTED} more"))
+    lines += [_head(State.SKIPPED, f"{count} subgoals  {reason}") for reason, count in many.items()]
     return [*lines, Text(totals_line(board, now, glyphs), style="bold")]
 
 
@@ -58,17 +68,27 @@ def totals_line(board: Board, now: float, glyphs: Glyphs) -> str:
     return f"{', '.join(parts)} {glyphs.dot} {took} (agent time {agents})"
 
 
+def _counted(row: Row, reasons: Container[str]) -> bool:
+    return row.state is State.SKIPPED and _error(row) in reasons
+
+
 def _missed(row: Row, now: float, width: int) -> Iterator[Text]:
-    verb = f"{VERBS[row.state]:<4}  "
-    line = Text(verb, style=f"bold {STYLES[row.state]}")
-    line.append(f"{safe_line(row.id):<{width}}", style="not bold default")
     seconds = row.seconds(now)
-    if row.attempt:
-        line.append(f"  {row.attempt}/{row.attempts}", style="not bold default")
-    if seconds is not None:
-        line.append(f"  {format_duration(seconds)}", style="not bold default")
-    error = first_line(row.output.error if row.output else "")
-    line.append(f"  {error}", style="not bold default")
-    yield line
+    parts = [
+        f"{safe_line(row.id):<{width}}",
+        f"{row.attempt}/{row.attempts}" if row.attempt else "",
+        "" if seconds is None else format_duration(seconds),
+        _error(row),
+    ]
+    yield _head(row.state, "  ".join(filter(None, parts)))
     if row.log is not None:
-        yield Text(f"{'':<{len(verb)}}log: {row.log}")
+        yield Text(f"{'':<{_VERB + 2}}log: {row.log}")
+
+
+def _head(state: State, said: str) -> Text:
+    line = Text(f"{VERBS[state]:<{_VERB}}", style=f"bold {STYLES[state]}")
+    return Text.assemble(line, f"  {said}")
+
+
+def _error(row: Row) -> str:
+    return first_line(row.output.error if row.output else "")

@@ -58,6 +58,9 @@ def frame(board: Board, now: float, *, width: int, height: int, glyphs: Glyphs) 
         *(_line(board, row, now, columns, glyphs) for row in shown),
         _footer(board, len(board.rows) - len(shown), width, glyphs),
     ]
+    for line in lines:
+        # On a screen narrower than the columns without their words.
+        line.truncate(width, overflow="crop")
     # On a screen of two lines, the header and the footer say most.
     return lines if height >= len(lines) else [lines[0], lines[-1]][:height]
 
@@ -66,7 +69,12 @@ def _chosen(rows: Sequence[Row], room: int) -> list[Row]:
     """The rows that are shown, in their order."""
     if len(rows) <= room:
         return sorted(rows, key=lambda row: row.state not in _FAILURES)
-    return sorted(rows, key=lambda row: (_RANKS[row.state], row.started or 0.0))[:room]
+    ranked = sorted(rows, key=lambda row: (_RANKS[row.state], row.started or 0.0))
+    failures = [row for row in ranked if row.state in _FAILURES]
+    under_way = sum(row.is_under_way for row in rows)
+    # However many failed, half of the lines are left for what is going on.
+    pinned = failures[: max(room - under_way, room // 2)]
+    return [*pinned, *ranked[len(failures) :]][:room]
 
 
 @dataclass(frozen=True, slots=True)

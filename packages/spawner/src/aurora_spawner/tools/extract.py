@@ -51,7 +51,9 @@ def extract(prompt: str, limit: int = _LINES) -> str:
     documents (tf-idf), twice for words of the prompt's first line, over the square root of its
     length, so that long lines do not win by length alone.
     """
-    lines = [line.strip() for line in prompt.splitlines() if line.strip()]
+    stripped = [line.strip() for line in prompt.splitlines()]
+    # Rules and fences (`--- begin NAME ---`) only part what says something.
+    lines = [line for line in stripped if line and not line.startswith("---")]
     words = [_WORD.findall(line.lower()) for line in lines]
     frequency = Counter(word for line in words for word in set(line))
     question = set(words[0]) if words else set()

@@ -1,0 +1,129 @@
+"""The command as its users meet it: a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, NamedTuple
+
+import pytest
+
+# A net, seconds: nothing here takes a tenth of it.
+PATIENCE = 60
+
+# What the agents of the tests are made of.
+PROGRAMS = ("cat", "echo", "grep", "ls", "rm", "sh", "sleep", "touch", "tr", "wc")
+
+
+class Ended(NamedTuple):
+    """How the command ended: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Command:
+    """Runs `aurora-soar` in a folder, with a PATH that holds `PROGRAMS` and what a test adds."""
+
+    folder: Path
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / "bin").mkdir()
+        for name in PROGRAMS:
+            found = shutil.which(name)
+            assert found is not None
+            (self.folder / "bin" / name).symlink_to(found)
+
+    def plan(self, text: str, name: str = "plan.toml") -> str:
+        """Write a plan; returns its name."""
+        (self.folder / name).write_text(dedent(text), encoding="utf-8")
+        return name
+
+    def program(self, name: str, script: str) -> None:
+        """Put a shell script on PATH."""
+        path = self.folder / "bin" / name
+        path.write_text(f"#!/bin/sh\n{dedent(script)}", encoding="utf-8")
+        path.chmod(0o755)
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Start the command; both outputs are pipes."""
+        environment = {
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "PATH": str(self.folder / "bin"),
+            **options.pop("env", {}),
+        }
+        code = "from aurora_soar.cli import main; main()"
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", code, *arguments],
+            cwd=self.folder,
+            env=environment,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: str, **options: Any) -> Ended:
+        """Run the command to its end."""
+        process = self.start(*arguments, **options)
+        out, err = process.communicate(timeout=PATIENCE)
+        return Ended(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+    def results(self, *arguments: str, **options: Any) -> tuple[int, dict[str, Any]]:
+        """Run a plan with `--json`: exit code and results."""
+        ended = self.run("run", *arguments, "--json", **options)
+        assert ended.out, ended.err
+        return ended.code, json.loads(ended.out)
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        """Wait until something is true of the world outside."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.02)
+
+    def wait_for_file(self, name: str) -> str:
+        """Wait until a file of the folder has a line; returns its text."""
+        path = self.folder / name
+        self.wait_for(lambda: path.exists() and path.read_text().endswith("\n"))
+        return path.read_text()
+
+
+@pytest.fixture
+def soar(tmp_path: Path) -> Iterator[Command]:
+    """The command in an empty folder; whatever a test started is ended after it."""
+    command = Command(tmp_path)
+    yield command
+    for process in command.started:
+        # It ends its agents before itself.
+        process.terminate()
+        process.wait(PATIENCE)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and not merely unburied."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+@pytest.fixture
+def alive() -> Callable[[int], bool]:
+    """Whether a process of that id is there."""
+    return is_alive
