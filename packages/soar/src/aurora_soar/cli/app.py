@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -16,11 +12,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from aurora_soar.cli.check import describe
-from aurora_soar.cli.exits import ExitCode
 from aurora_soar.cli.preflight import Answerer, answerers, chosen_tool, missing
 from aurora_soar.cli.run import Progress, RunOptions, run
 from aurora_soar.plan import Plan, PlanError, did_you_mean, load_plan, parse_duration
-from aurora_spawner import TOOLS, safe_line
+from aurora_spawner import (
+    TOOLS,
+    ExitCode,
+    give_streams,
+    output_lost,
+    report_bug,
+    safe_line,
+    supervise,
+)
 
 __all__ = ["app", "main"]
 
@@ -44,11 +47,11 @@ results are kept in .aurora/runs.
 
 def main() -> None:
     """Run the command that the arguments name, and exit."""
-    _give_streams()
+    give_streams()
     try:
         app(prog_name="aurora-soar")
     except Exception as error:
-        sys.exit(_bug(error))
+        sys.exit(report_bug("aurora-soar", error))
 
 
 def _seconds(text: str) -> float:
@@ -119,18 +122,7 @@ def _outputs() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise typer.Exit(_cannot_write(error)) from None
-
-
-def _cannot_write(error: OSError) -> ExitCode:
-    gone = error.errno == errno.EPIPE
-    if not gone:
-        _complain(f"aurora-soar: cannot write: {error}")
-    # What our streams still hold must not be written, and fail again, when Python exits.
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(null, stream.fileno())
-    return ExitCode.READER_GONE if gone else ExitCode.CANNOT_WRITE
+        raise typer.Exit(output_lost("aurora-soar", error)) from None
 
 
 @app.command("run")
@@ -177,6 +169,8 @@ def _run(
         quiet=quiet,
         home=_HOME,
     )
+    # From here on there are agents, and whatever kills us must not leave them running.
+    supervise()
     raise typer.Exit(run(loaded, [each.agent for each in found], options))
 
 
@@ -232,23 +226,3 @@ def _tell_missing(found: list[Answerer]) -> bool:
 
 def _complain(text: str) -> None:
     print(safe_line(text), file=sys.stderr)
-
-
-def _give_streams() -> None:
-    """A stream that was closed before we started is None: give it a place to go.
-
-    What is opened takes the lowest free descriptor, so no other file of ours ends up as output.
-    """
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:
-            descriptor = os.open(os.devnull, os.O_RDWR)
-            setattr(sys, name, open(descriptor, "r" if name == "stdin" else "w"))  # noqa: SIM115
-
-
-def _bug(error: Exception) -> ExitCode:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="aurora-soar-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        traceback.print_exception(error, file=file)
-    _complain(f"aurora-soar: a bug of ours: {error!r}; the traceback is in {file.name}")
-    return ExitCode.BUG

@@ -19,8 +19,6 @@ from pathlib import Path
 from rich.text import Text
 
 from aurora_soar.agents import AgentInfo
-from aurora_soar.cli.exits import ExitCode, by_signal
-from aurora_soar.cli.interrupts import Interrupts
 from aurora_soar.cli.preflight import with_agent_cli
 from aurora_soar.cli.warnings import Warnings
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
@@ -40,7 +38,7 @@ from aurora_soar.views import (
     record,
     summary,
 )
-from aurora_spawner import AttemptFinished
+from aurora_spawner import AttemptFinished, ExitCode, Interrupts, exit_by_signal
 
 __all__ = ["Progress", "RunOptions", "run"]
 
@@ -239,7 +237,7 @@ class _Conductor:
 
     def _exit_code(self, received: signal.Signals | None) -> int:
         if received is not None:
-            return by_signal(received)
+            return exit_by_signal(received)
         if self._lost is not None:
             gone = self._lost.errno == errno.EPIPE
             return ExitCode.READER_GONE if gone else ExitCode.CANNOT_WRITE
