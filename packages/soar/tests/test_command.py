@@ -89,6 +89,23 @@ def test_the_results_are_kept_in_private_files(soar: Command) -> None:
     assert modes == {(True, 0o700), (False, 0o600)}
 
 
+def test_f64_no_secret_is_kept(soar: Command) -> None:
+    """F64: what an agent tells of our environment's secrets is in no file of the run."""
+    plan = """
+        [agents.leaky]
+        command = ["sh", "-c", "echo key $MY_API_KEY; echo $MY_API_KEY >&2"]
+        [[subgoals]]
+        id = "a"
+        agent = "leaky"
+    """
+    ended = soar.run("run", soar.plan(plan), env={"MY_API_KEY": 'sk-"12345678'})
+    assert ended.code == 0
+    files = [path for path in (soar.folder / ".aurora").rglob("*") if path.is_file()]
+    assert len(files) >= 4
+    assert not any("12345678" in path.read_text() for path in files)
+    assert sum("[redacted]" in path.read_text() for path in files) >= 3
+
+
 def test_a_hostile_subgoal_id_stays_inside(soar: Command) -> None:
     """F61: an id with slashes and newlines becomes a file name inside the run's folder."""
     plan = """

@@ -38,6 +38,7 @@ from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
 from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
 from aurora_spawner.recovery import Gate, Permit, RecoverableTask, failure_type_of
+from aurora_spawner.redact import redact, secrets_in
 from aurora_spawner.spawner import (
     spawn,
     spawn_parallel,
@@ -92,10 +93,12 @@ __all__ = [
     "missing_agent_cli",
     "outcome_of",
     "output_lost",
+    "redact",
     "report_bug",
     "reset_early_detection_monitor",
     "run_process",
     "safe_line",
+    "secrets_in",
     "spawn",
     "spawn_parallel",
     "spawn_sequential",

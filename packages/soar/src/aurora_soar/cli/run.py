@@ -38,7 +38,14 @@ from aurora_soar.views import (
     record,
     summary,
 )
-from aurora_spawner import AttemptFinished, ExitCode, Interrupts, exit_by_signal
+from aurora_spawner import (
+    AttemptFinished,
+    ExitCode,
+    Interrupts,
+    exit_by_signal,
+    redact,
+    secrets_in,
+)
 
 __all__ = ["Progress", "RunOptions", "run"]
 
@@ -116,6 +123,7 @@ class _Conductor:
             Row(subgoal.id, agent.id, needs=subgoal.depends_on)
             for subgoal, agent in zip(plan.subgoals, agents, strict=True)
         ]
+        self._secrets = secrets_in(os.environ)
         self._began = datetime.now(UTC)
         self._board = Board(
             plan.name, rows, limit=plan.limits.max_concurrent, started=time.monotonic()
@@ -187,12 +195,18 @@ class _Conductor:
     def _keep(self, event: RunEvent, row: Row) -> None:
         match event:
             case SubgoalEvent(position, AttemptFinished(attempt, _, result)):
-                log = self._folder.write_attempt(position, attempt, result.output, result.stderr)
+                log = self._folder.write_attempt(
+                    position, attempt, self._clean(result.output), self._clean(result.stderr)
+                )
                 row.log = None if result.success else os.path.relpath(log)
             case SubgoalFinished(position, output) if output.success:
-                self._folder.write_output(position, output.output)
+                self._folder.write_output(position, self._clean(output.output))
             case _:
                 pass
+
+    def _clean(self, text: str) -> str:
+        """What may be kept of a text: the secrets of our environment stay out of files."""
+        return redact(text, self._secrets)
 
     async def _tick(self) -> object:
         while True:
@@ -255,6 +269,7 @@ class _Conductor:
             started=self._began,
             seconds=now - self._board.started,
             exit_code=code,
+            clean=self._clean,
         )
         text = json.dumps(results, ensure_ascii=False, indent=2) + "\n"
         try:

@@ -6,6 +6,7 @@ waits between them. What nobody knows is null.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ def record(
     started: datetime,
     seconds: float,
     exit_code: int,
+    clean: Callable[[str], str] = str,
 ) -> dict[str, Any]:
     """What became of everything, as plain data.
 
@@ -34,6 +36,7 @@ def record(
         started: When it began; any time zone.
         seconds: How long it took.
         exit_code: How the command ends.
+        clean: Takes out of agents' words what is not to be kept.
     """
     totals = board.totals()
     return {
@@ -55,11 +58,11 @@ def record(
             "skipped": totals.skipped,
             "unfinished": totals.unfinished,
         },
-        "subgoals": [_subgoal(board, row) for row in board.rows],
+        "subgoals": [_subgoal(board, row, clean) for row in board.rows],
     }
 
 
-def _subgoal(board: Board, row: Row) -> dict[str, Any]:
+def _subgoal(board: Board, row: Row, clean: Callable[[str], str]) -> dict[str, Any]:
     output = row.output
     result = output.result if output else None
     seconds = row.seconds(row.finished or board.started)
@@ -68,8 +71,8 @@ def _subgoal(board: Board, row: Row) -> dict[str, Any]:
         "agent": row.agent,
         "depends_on": list(row.needs),
         "outcome": str(row.state),
-        "error": output.error if output else None,
-        "output": output.output if output else "",
+        "error": clean(output.error) if output and output.error is not None else None,
+        "output": clean(output.output) if output else "",
         "tool": result.tool if result else None,
         "exit_code": result.exit_code if result else None,
         "attempts": row.attempt,
@@ -78,7 +81,7 @@ def _subgoal(board: Board, row: Row) -> dict[str, Any]:
         "started_ms": None if row.started is None else _milliseconds(row.started - board.started),
         "duration_ms": None if seconds is None else _milliseconds(seconds),
         "agent_ms": _milliseconds(row.agent_seconds),
-        "warnings": row.warnings,
+        "warnings": [clean(warning) for warning in row.warnings],
         "log": row.log,
     }
 
