@@ -1,0 +1,196 @@
+"""The watch, as a function of bytes and times."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurora_spawner import (
+    EarlyDetectionMonitor,
+    get_early_detection_monitor,
+    reset_early_detection_monitor,
+)
+from aurora_spawner.detection import Detection, Pattern, Watch, WatchRules
+from aurora_spawner.failures import FailureType
+
+AUTH = Pattern(b"invalid api key", "authentication error", FailureType.AUTH)
+LIMIT = Pattern(b"status 429", "rate limit", FailureType.RATE_LIMIT)
+STOPPED = Detection("Early detection: authentication error pattern detected", FailureType.AUTH)
+
+
+def patterned() -> Watch:
+    return Watch(WatchRules(60, 60, terminal=(AUTH,), notes=(LIMIT,)), 0)
+
+
+class TestPatterns:
+    def test_f13_a_terminal_pattern_stops(self) -> None:
+        """F13: a terminal pattern on standard error stops at once, in whatever case, and says
+        what it means."""
+        assert patterned().saw("stderr", b"Error: INVALID API Key.\n", 1) == STOPPED
+
+    def test_f13_a_note_pattern_warns(self) -> None:
+        """F13: a note pattern warns once and stops nothing."""
+        watch = patterned()
+        for now in (1, 2):
+            assert watch.saw("stderr", b"Attempt 1 failed with status 429\n", now) is None
+        assert watch.warnings == ["standard error mentions rate limit"]
+
+    def test_f12_standard_output_is_not_searched(self) -> None:
+        """F12: an answer that talks about errors is an answer."""
+        watch = patterned()
+        assert watch.saw("stdout", b"invalid api key, status 429", 1) is None
+        assert watch.warnings == []
+
+    @given(st.data())
+    def test_f11_split_across_reads(self, data: st.DataObject) -> None:
+        """F11: a pattern is found wherever reads cut it, at the read that completes it."""
+        before = data.draw(st.binary(max_size=30).filter(lambda b: b"i" not in b.lower()))
+        text = before + b"Invalid API key" + data.draw(st.binary(max_size=30))
+        cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=20))
+        borders = [0, *sorted(cuts), len(text)]
+        watch = patterned()
+        complete = len(before) + len(AUTH.needle)
+        for start, end in pairwise(borders):
+            found = watch.saw("stderr", text[start:end], 1)
+            assert (found is not None) == (start < complete <= end)
+            if found is not None:
+                break
+
+    @given(st.lists(st.binary(max_size=30)))
+    def test_nothing_is_found_where_nothing_is(self, chunks: list[bytes]) -> None:
+        """A watch stops for a pattern only if the whole of standard error holds it."""
+        watch = patterned()
+        found = [watch.saw("stderr", chunk, 1) for chunk in chunks]
+        assert any(found) == (AUTH.needle in b"".join(chunks).lower())
+
+    def test_the_streams_are_apart(self) -> None:
+        """A pattern half on one stream and half on the other is none."""
+        watch = patterned()
+        assert watch.saw("stderr", b"invalid ", 1) is None
+        assert watch.saw("stdout", b"api ", 1) is None
+        assert watch.saw("stderr", b"key", 1) is None
+
+
+class TestDeadline:
+    def test_timeout(self) -> None:
+        """F18: without activity the deadline is the timeout, and the reason names it."""
+        watch = Watch(WatchRules(60, 300), 1000)
+        assert watch.due() == 1060
+        assert watch.check(1059) is None
+        assert watch.check(1060) == Detection("Timeout after 60s", FailureType.TIMEOUT)
+
+    def test_activity_moves_it(self) -> None:
+        """Output moves the deadline to one further timeout after it was seen."""
+        watch = Watch(WatchRules(60, 300), 1000)
+        watch.saw("stdout", b".", 1050)
+        assert watch.check(1060) is None
+        assert watch.due() == 1110
+        assert watch.check(1110) == Detection("Timeout after 110s", FailureType.TIMEOUT)
+
+    @given(st.lists(st.floats(0.001, 59), max_size=60), st.floats(60, 300))
+    def test_never_past_the_bound(self, pauses: list[float], bound: float) -> None:
+        """However lively it is, an attempt ends at its `max_timeout`, and no check is due later."""
+        watch = Watch(WatchRules(60, bound), 0)
+        now = 0.0
+        for pause in pauses:
+            while watch.due() <= now + pause:
+                due = watch.due()
+                assert due <= bound
+                if watch.check(due) is not None:
+                    assert due == pytest.approx(bound)
+                    return
+            now += pause
+            watch.saw("stdout", b".", now)
+        assert watch.due() <= bound
+
+
+class TestSilence:
+    def test_f19_stall(self) -> None:
+        """F19: silence for the idle limit after some output stops, and the reason names it."""
+        watch = Watch(WatchRules(300, 300, idle_limit=30), 0)
+        watch.saw("stdout", b"working", 20)
+        assert watch.due() in (30, 50)
+        assert watch.check(49.9) is None
+        assert watch.check(50) == Detection(
+            "Early detection: no output for 30s", FailureType.TIMEOUT
+        )
+
+    def test_silence_from_the_start(self) -> None:
+        """F19: the limit counts from the launch."""
+        assert Watch(WatchRules(300, 300, idle_limit=30), 0).check(30) is not None
+
+    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    def test_any_output_breaks_the_silence(self, stream: str) -> None:
+        """Output on either stream is activity."""
+        watch = Watch(WatchRules(300, 300, idle_limit=30), 0)
+        watch.saw(stream, b".", 29)
+        assert watch.check(58) is None
+
+    def test_it_may_only_warn(self) -> None:
+        """With `idle_warns` each silence is told once, and only the deadline stops."""
+        watch = Watch(WatchRules(100, 300, idle_limit=30, idle_warns=True), 0)
+        assert watch.check(30) is None
+        assert watch.check(31) is None
+        assert watch.warnings == ["no output for 30s"]
+        assert watch.due() == 100
+        watch.saw("stdout", b".", 40)
+        assert watch.check(70) is None
+        assert watch.warnings == ["no output for 30s"] * 2
+
+    def test_without_a_limit_any_silence_is_fine(self) -> None:
+        """A watch without an idle limit asks to be woken at the deadline only."""
+        watch = Watch(WatchRules(100, 100), 0)
+        assert watch.due() == 100
+        assert watch.check(99) is None
+
+    @given(
+        st.lists(st.tuples(st.floats(0, 40), st.booleans()), max_size=30),
+        st.booleans(),
+    )
+    def test_a_check_when_due_makes_progress(
+        self, steps: list[tuple[float, bool]], warns: bool
+    ) -> None:
+        """A check that was due and did not stop is next due later: no timer spins."""
+        watch = Watch(WatchRules(50, 200, idle_limit=20, idle_warns=warns), 0)
+        now = 0.0
+        for pause, speaks in steps:
+            now += pause
+            if speaks:
+                watch.saw("stdout", b".", now)
+            if now >= watch.due():
+                if watch.check(now) is not None:
+                    return
+                assert watch.due() > now
+
+
+class TestMonitor:
+    def test_it_remembers_early_ends(self) -> None:
+        """The monitor keeps whose attempt was ended, why and when, in order, until its reset."""
+        monitor = EarlyDetectionMonitor()
+        monitor.record("a", STOPPED, 1.5)
+        monitor.record(None, STOPPED, 2.0)
+        assert [(n.agent_id, n.detection, n.after) for n in monitor.noticed] == [
+            ("a", STOPPED, 1.5),
+            (None, STOPPED, 2.0),
+        ]
+        monitor.reset()
+        assert monitor.noticed == ()
+
+    def test_it_is_bounded(self) -> None:
+        """Only the newest 1,000 are kept."""
+        monitor = EarlyDetectionMonitor()
+        for number in range(1500):
+            monitor.record(str(number), STOPPED, 0)
+        assert len(monitor.noticed) == 1000
+        assert monitor.noticed[-1].agent_id == "1499"
+
+    def test_the_process_has_one(self) -> None:
+        """Everybody gets the same monitor, and its reset empties it."""
+        monitor = get_early_detection_monitor()
+        monitor.record("a", STOPPED, 1)
+        reset_early_detection_monitor()
+        assert get_early_detection_monitor() is monitor
+        assert monitor.noticed == ()

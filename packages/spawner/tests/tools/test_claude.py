@@ -1,0 +1,141 @@
+"""Claude Code: what it prints, and what that means."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aurora_spawner import FailureType, OutputLine, SpawnTask, Warned, get_tool, spawn
+from aurora_spawner.tools import Answer
+
+
+def result(**fields: object) -> dict[str, object]:
+    return {
+        "type": "result",
+        "subtype": "success",
+        "is_error": False,
+        "result": "The answer.",
+        "session_id": "0b5c",
+        "num_turns": 1,
+        "total_cost_usd": 0.01,
+        "usage": {"input_tokens": 3, "output_tokens": 4},
+        **fields,
+    }
+
+
+INIT = {"type": "system", "subtype": "init", "session_id": "0b5c", "model": "x"}
+RETRY = {
+    "type": "system",
+    "subtype": "api_retry",
+    "attempt": 1,
+    "max_retries": 10,
+    "retry_delay_ms": 500,
+    "error_status": 429,
+    "error": "rate_limit",
+}
+
+
+def assistant(*content: object) -> dict[str, object]:
+    return {"type": "assistant", "message": {"role": "assistant", "content": list(content)}}
+
+
+def read(*events: object, exit_code: int = 0, stderr: str = "") -> tuple[list[object], Answer]:
+    """The notices and the answer for these lines of output."""
+    lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    reader = get_tool("claude").reader()
+    notices = [notice for line in lines for notice in reader.line(line)]
+    return notices, reader.answer(exit_code, "\n".join(lines), stderr)
+
+
+def test_the_answer_is_the_results() -> None:
+    """The answer is what the last object says, not what was said on the way."""
+    said = assistant({"type": "text", "text": "Looking.\nFound."}, {"type": "tool_use", "id": 1})
+    notices, answer = read(INIT, said, result())
+    assert answer == Answer("The answer.")
+    assert notices == [OutputLine("stdout", "Looking."), OutputLine("stdout", "Found.")]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "kind"),
+    [
+        ("API Error: Request rejected (429)", 429, FailureType.RATE_LIMIT),
+        ("API Error: 529 Overloaded.", 529, FailureType.INFERENCE),
+        ("Invalid API key", 401, FailureType.AUTH),
+        ("API Error: Unable to connect to API (ConnectionRefused)", None, FailureType.CONNECTION),
+        ("Prompt is too long", None, FailureType.INVALID_REQUEST),
+        ("something odd", 403, FailureType.FORBIDDEN),
+    ],
+)
+def test_is_error_is_the_truth(text: str, status: int | None, kind: FailureType) -> None:
+    """`is_error` decides, although `subtype` says success and the exit code may be 0; the HTTP
+    status tells the kind before the text does."""
+    event = result(is_error=True, result=text, api_error_status=status)
+    _, answer = read(INIT, event)
+    assert answer == Answer(text, text, kind)
+
+
+def test_a_retry_is_told_at_once() -> None:
+    """A retry inside the CLI is a warning that names the cause, and no failure."""
+    notices, answer = read(INIT, RETRY, result())
+    assert notices == [Warned("claude retries 1/10: rate_limit")]
+    assert answer.error is None
+
+
+def test_without_a_result_it_has_failed() -> None:
+    """A stream that breaks off before its result is a failure, even with exit code 0."""
+    _, answer = read(INIT, assistant({"type": "text", "text": "half"}))
+    assert answer == Answer("", "claude ended without a result")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "not json",
+        "[]",
+        "null",
+        "{",
+        "42",
+        "{}",
+        '{"type": null}',
+        '{"type": ["result"]}',
+        '{"type": "assistant"}',
+        '{"type": "assistant", "message": "text"}',
+        '{"type": "assistant", "message": {"content": "text"}}',
+        '{"type": "assistant", "message": {"content": [null, 1, "x", {"text": null}]}}',
+        "[" * 100_000,
+    ],
+    ids=lambda line: line[:60],
+)
+def test_odd_lines_are_no_news(line: str) -> None:
+    """A line of another shape than expected means nothing, and harms nothing."""
+    notices, answer = read(line, result(), line)
+    assert (notices, answer) == ([], Answer("The answer."))
+
+
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_it_lies_with_a_good_exit(fake_path) -> None:
+    """Run for real: exit 0 and `subtype: success` with `is_error` is a failed result."""
+    event = result(is_error=True, result="API Error: Request rejected (429)", api_error_status=429)
+    fake_path.cli("claude", f"{json.dumps(INIT)}\n{json.dumps(RETRY)}\n{json.dumps(event)}\n")
+    ended = await spawn(SpawnTask("q"), tool="claude")
+    assert (ended.success, ended.exit_code, ended.failure_type) == (
+        False,
+        0,
+        FailureType.RATE_LIMIT,
+    )
+    assert ended.error == "API Error: Request rejected (429)"
+    assert ended.warnings == ("claude retries 1/10: rate_limit",)
+
+
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_a_good_result_with_a_bad_exit(fake_path) -> None:
+    """Run for real: an exit code that tells of a failure counts beside a good result."""
+    fake_path.cli("claude", json.dumps(result()), stderr="late trouble", exit_code=1)
+    ended = await spawn(SpawnTask("q"), tool="claude")
+    assert (ended.success, ended.error, ended.output) == (
+        False,
+        "exit 1: late trouble",
+        "The answer.",
+    )
