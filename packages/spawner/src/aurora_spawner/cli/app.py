@@ -209,7 +209,7 @@ def _command(
     ] = False,
     results: Annotated[
         str | None,
-        typer.Option("--results", metavar="DIR", help="Keep stdout and stderr of each task."),
+        typer.Option("--results", metavar="DIR", help="A folder per task: logs and output."),
     ] = None,
     joblog: Annotated[
         str | None,

@@ -60,10 +60,12 @@ class BarView:
     def failed(self, job: Job, result: SpawnResult) -> None:
         """See `View.failed`."""
         self._above(Text.assemble(("FAIL", "bold red"), f"  {failure(job, result)}"))
+        self.tick()
 
     def note(self, text: str) -> None:
         """See `View.note`."""
         self._above(Text(safe_line(text)))
+        self.tick()
 
     def tick(self) -> None:
         """See `View.tick`."""
@@ -96,7 +98,7 @@ class BarView:
         """What fits: least of all the rate is needed."""
         tally, now = self._tally, self._time()
         of = "" if tally.total is None else f"/{tally.total}"
-        head = f"{tally.done}{of}{'' if of else ' done'}"
+        head = f"{tally.done}{of}" if of else f"{tally.done} done {self._dot}"
         parts = [*counts(tally), clock(now - tally.began), _speed(tally.rate(now))]
         left = tally.left(now)
         parts.append("" if left is None else f"{about(left)} left")
@@ -112,8 +114,8 @@ class BarView:
         line = Text(f"{head} ")
         if of and room > _SHORTEST_BAR:
             line.append_text(self._bar(min(room - 1, _LONGEST_BAR)))
-            line.append(" ")
-        line.append(f" {tail}")
+            line.append("  ")
+        line.append(tail)
         line.truncate(width)
         return line
 

@@ -1,4 +1,4 @@
-"""`--results`: each task's outputs in a folder of its own, and for nobody else to read."""
+"""`--results`: what each task says, in a folder of its own, for nobody else to read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aurora_spawner.cli.jobs import Job
 from aurora_spawner.models import SpawnResult
+from aurora_spawner.redact import redact, secrets_in
 
 __all__ = ["ResultsFolder", "folder_name"]
 
@@ -24,7 +25,10 @@ def folder_name(job: Job) -> str:
 
 
 class ResultsFolder:
-    """A folder with one folder per task, each with the files `stdout` and `stderr`.
+    """A folder with one folder per task.
+
+    Each has `stdout.log` and `stderr.log`, which grow while the task runs, and at last `output`,
+    the answer. Secrets are left out.
 
     Args:
         path: The folder; made if it is not there, with its parents.
@@ -34,20 +38,23 @@ class ResultsFolder:
     """
 
     def __init__(self, path: str) -> None:
-        # Absolute, since we may be asked from anywhere.
+        # Absolute, since agents may work elsewhere.
         self._path = Path(path).absolute()
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def place(self, job: Job) -> str:
+        """The folder of a task."""
+        return str(self._path / folder_name(job))
+
     def write(self, job: Job, result: SpawnResult) -> None:
-        """Write a task's outputs over those of an earlier run.
+        """Write a task's answer, over that of an earlier run.
 
         Raises:
-            OSError: They cannot be written.
+            OSError: It cannot be written.
         """
-        folder = self._path / folder_name(job)
+        folder = Path(self.place(job))
         folder.mkdir(mode=0o700, exist_ok=True)
-        for name, text in (("stdout", result.output), ("stderr", result.stderr)):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(folder / name, flags, 0o600)
-            with open(descriptor, "wb") as file:
-                file.write(text.encode("utf-8", "surrogateescape"))
+        secrets = secrets_in({**os.environ, **(job.task.env if job.task is not None else {})})
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(folder / "output", flags, 0o600), "wb") as file:
+            file.write(redact(result.output, secrets).encode("utf-8", "replace"))

@@ -7,20 +7,16 @@ JSON escapes them, so that whoever parses the line gets them back as they were.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
+from unicodedata import category
 
 from aurora_spawner.cli.jobs import Job
 from aurora_spawner.models import SpawnResult
 
 __all__ = ["InOrder", "result_line"]
 
-# DEL and C1 controls, soft hyphen and other format characters, marks that reorder text, line and
-# paragraph separators, and lone surrogates, which UTF-8 cannot hold.
-_UNSAFE = re.compile(
-    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0001-\U000e007f]"
-)
+# Cc control, Cf format (marks that reorder text too), Cs lone surrogate, Zl and Zp separators.
+_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def result_line(job: Job, result: SpawnResult, *, kept: bool = False) -> bytes:
@@ -54,11 +50,12 @@ def result_line(job: Job, result: SpawnResult, *, kept: bool = False) -> bytes:
         ensure_ascii=False,
         separators=(",", ":"),
     )
-    return f"{_UNSAFE.sub(_escaped, text)}\n".encode()
+    unsafe = {ord(each): _escaped(each) for each in set(text) if category(each) in _UNSAFE}
+    return f"{text.translate(unsafe)}\n".encode()
 
 
-def _escaped(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be", "surrogatepass")
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
     pairs = (units[place : place + 2] for place in range(0, len(units), 2))
     return "".join(f"\\u{pair.hex()}" for pair in pairs)
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from aurora_spawner.cli.arguments import Arguments, resuming
 from aurora_spawner.cli.dryrun import call_line
@@ -115,10 +115,11 @@ class _Conductor:
         self._in_order = InOrder()
         self._printer = Printer(
             1,
-            before=lambda: self._shown(self._view.hide),
+            before=self._on_write,
             after=self._on_written,
             lost=self._on_output_lost,
         )
+        # What is drawn there must not stand in the way of results.
         self._shares_terminal = sys.stdout.isatty()
         self._room = asyncio.Event()
         self._told_wait = False
@@ -205,11 +206,14 @@ class _Conductor:
 
     async def _run_job(self, drawn: int, job: Job) -> None:
         assert job.task is not None
+        task = job.task
+        if self._folder is not None:
+            task = replace(task, log_dir=self._folder.place(job))
         self._tally.started(job.index, time.monotonic())
         began = time.time()
         keeping = self._keeping
         execution = keeping.started(job) if keeping is not None else None
-        result = await recover(self._recoverable(job, job.task))
+        result = await recover(self._recoverable(job, task))
         if keeping is not None and execution is not None:
             await keeping.finished(execution, result)
         self._tally.ended(job.index, time.monotonic())
@@ -297,8 +301,14 @@ class _Conductor:
         for task in (draining, ending):
             task.cancel()
 
+    def _on_write(self) -> None:
+        if self._shares_terminal:
+            self._shown(self._view.hide)
+
     def _on_written(self) -> None:
         self._room.set()
+        if self._shares_terminal:
+            self._shown(self._view.tick)
 
     def _on_output_lost(self, error: OSError) -> None:
         """Nobody gets the results any more: what would be done now would be for nothing."""
