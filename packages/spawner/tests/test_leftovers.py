@@ -50,7 +50,7 @@ LEAVERS = {
 }
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 @pytest.mark.parametrize("kind", LEAVERS)
 async def test_f20_to_f22_leftovers_end_with_the_agent(kind: str, pids: Path) -> None:
     """F20, F21, F22: whatever way a descendant outlives its agent, it is named and killed, and the
@@ -65,7 +65,7 @@ async def test_f20_to_f22_leftovers_end_with_the_agent(kind: str, pids: Path) ->
     assert ended.leaked is ("pipes" in kind or "session" in kind)
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 @pytest.mark.parametrize("how", ["timeout", "cancelled"])
 @pytest.mark.parametrize("scrubbed", [False, True])
 async def test_f23_a_stubborn_tree_ends(how: str, scrubbed: bool, pids: Path) -> None:
@@ -96,7 +96,7 @@ async def test_f23_a_stubborn_tree_ends(how: str, scrubbed: bool, pids: Path) ->
     assert survivors(pids) == ()
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 async def test_f22_a_namespace_holds_even_a_scrubbed_daemon(pids: Path) -> None:
     """F22: in a PID namespace of its own an agent cannot leave anything behind at all."""
     probe = ["unshare", "--user", "--map-current-user", "--pid", "--fork", "true"]
@@ -117,7 +117,7 @@ async def test_f22_a_namespace_holds_even_a_scrubbed_daemon(pids: Path) -> None:
     os.close(alive)
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 @pytest.mark.parametrize("allowed", ["report", "keep"])
 async def test_f70_what_is_wanted_lives_on(allowed: str, pids: Path) -> None:
     """F70: with `leftovers="report"`, or on the list of what to keep, a daemon that the agent was
@@ -132,7 +132,7 @@ async def test_f70_what_is_wanted_lives_on(allowed: str, pids: Path) -> None:
     os.kill(kept, signal.SIGKILL)
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 async def test_f70_by_default_it_is_killed_and_named(pids: Path) -> None:
     """F70: without a word about it a daemon is killed, and the result names it all the same."""
     agent = FakeAgent().record_pids(pids).daemon()
@@ -151,7 +151,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 async def test_f26_killed_inside_a_program(pids: Path) -> None:
     """F26: when a program that uses the library dies by SIGKILL, its agents and their descendants,
     in sessions of their own and daemons too, are gone within a second."""
@@ -164,7 +164,7 @@ async def test_f26_killed_inside_a_program(pids: Path) -> None:
     await until(lambda: not survivors(pids), seconds=1.0)
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 async def test_the_helper_is_restarted(caplog: pytest.LogCaptureFixture) -> None:
     """A helper that was killed is replaced, and told of, while the loop still runs."""
     supervisor = get_supervisor()
@@ -226,7 +226,7 @@ def test_f31_sigchld_ignored(script: str, elsewhere: bool) -> None:
     assert signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 async def test_f30_a_stranger_is_never_signalled(monkeypatch: pytest.MonkeyPatch) -> None:
     """F30: every group that is signalled is that of a leader which is not reaped yet."""
     signalled: list[str] = []
@@ -270,7 +270,7 @@ async def _warm_up() -> None:
     await run_process(["true"])
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 async def test_f36_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """F36: where processes never become free again, the wait is bounded and the error says why."""
     monkeypatch.setattr("aurora_spawner.process.run._RESOURCE_PAUSES", (0.01, 0.01))

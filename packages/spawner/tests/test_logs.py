@@ -9,7 +9,7 @@ from aurora_spawner import SpawnTask, spawn
 from aurora_spawner.logs import OutputLogs
 from aurora_spawner.testing import FakeAgent, no_leaks
 
-pytestmark = pytest.mark.asyncio
+pytestmark = pytest.mark.asyncio(loop_factories=["real"])
 
 
 async def test_f4_the_log_has_all_that_memory_has_not(tmp_path: Path) -> None:

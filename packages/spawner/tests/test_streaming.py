@@ -158,7 +158,7 @@ def test_f37_a_limit_below_one(limit: int) -> None:
         run_virtual(main())
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 async def test_lines_of_real_agents() -> None:
     """Lines are told as events while agents run."""
     agent = FakeAgent().write("one\ntwo\n").sleep(0.01).write("three")
@@ -169,7 +169,7 @@ async def test_lines_of_real_agents() -> None:
     assert lines == [OutputLine("stdout", text) for text in ("one", "two", "three")]
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["real"])
 async def test_leaving_early_ends_real_agents(tmp_path: Path) -> None:
     """When the block is left at the first event, no process of any task is left."""
     pids = tmp_path / "pids"
