@@ -34,6 +34,7 @@ EXTRA_ROOMS = {
     ("aurora_circuit_breaker", "redis"): "stores/redis",
     ("aurora_spawner", "cli"): "cli",
     ("aurora_spawner", "dask"): "runners/dask",
+    ("aurora_spawner", "testing"): "testing/plugin",
 }
 """The one module, or folder, that may import what an extra brings in."""
 
