@@ -12,7 +12,6 @@ import errno
 import os
 import signal
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
@@ -123,6 +122,9 @@ def output_lost(command: str, error: OSError) -> ExitCode:
 
 def report_bug(command: str, error: Exception) -> ExitCode:
     """Say in one line that it is our fault, and where the traceback is; returns the exit code."""
+    # Needed in the worst case only, and slow to import.
+    import tempfile
+
     with tempfile.NamedTemporaryFile(
         "w", prefix=f"{command}-", suffix=".log", delete=False, encoding="utf-8"
     ) as file:

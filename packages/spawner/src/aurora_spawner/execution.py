@@ -77,7 +77,10 @@ async def _run(
 def _not_started(error: StartError, tool: Tool) -> SpawnResult:
     missing = error.kind == "not_found" and tool.executable
     message = f"{error.message} ({tool.install})" if missing else error.message
-    return SpawnResult.failed(message, FailureType.NOT_FOUND, tool=tool.name)
+    # Descriptors and processes become free again; everything else stays as it is.
+    passes = error.kind == "no_resources"
+    failure_type = FailureType.CRASH if passes else FailureType.NOT_FOUND
+    return SpawnResult.failed(message, failure_type, tool=tool.name)
 
 
 class _Attempt:

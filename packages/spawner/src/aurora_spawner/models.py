@@ -46,7 +46,7 @@ class SpawnTask:
         """Find misuse before anything starts.
 
         Raises:
-            InvalidTaskError: The timeout, the policy or the command cannot be used.
+            InvalidTaskError: The timeout, the policy, the command or the prompt cannot be used.
         """
         positive_seconds("timeout", self.timeout)
         named_policy(self.policy)
@@ -54,6 +54,10 @@ class SpawnTask:
             raise InvalidTaskError("command", "is empty; it needs at least a program")
         if not isinstance(self.prompt, str):
             raise InvalidTaskError("prompt", f"must be text, not {type(self.prompt).__name__}")
+        try:
+            self.prompt.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidTaskError("prompt", f"cannot be encoded: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

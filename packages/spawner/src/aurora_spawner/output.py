@@ -69,11 +69,12 @@ class Lines:
     A character split across chunks is decoded whole; a line longer than 1 MiB comes in pieces.
     """
 
-    __slots__ = ("_decoder", "_partial")
+    __slots__ = ("_decoder", "_length", "_partial")
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._partial: list[str] = []
+        self._length = 0
 
     def feed(self, data: bytes, *, final: bool = False) -> list[str]:
         """Take the next bytes; return the lines that they complete, without their newlines.
@@ -82,11 +83,17 @@ class Lines:
         """
         *complete, rest = self._decoder.decode(data, final).split("\n")
         if complete:
-            complete[0] = "".join([*self._partial, complete[0]])
-            self._partial.clear()
+            complete[0] = self._take() + complete[0]
         if rest:
             self._partial.append(rest)
-        if self._partial and (final or sum(map(len, self._partial)) > _LINE_LIMIT):
-            complete.append("".join(self._partial))
-            self._partial.clear()
+            self._length += len(rest)
+        if self._partial and (final or self._length > _LINE_LIMIT):
+            complete.append(self._take())
         return [line.removesuffix("\r") for line in complete]
+
+    def _take(self) -> str:
+        """What has come of the line that is not complete yet."""
+        text = "".join(self._partial)
+        self._partial.clear()
+        self._length = 0
+        return text

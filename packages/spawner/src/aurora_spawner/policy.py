@@ -68,8 +68,10 @@ class RetryPolicy:
 
     def delay(self, retry: int, draw: float) -> float:
         """Seconds to wait before retry number `retry` (from 1), given `draw` from [0, 1)."""
-        # The exponent is bounded because a float overflows near 2 ** 1024.
-        ceiling = min(self.cap, self.base * self.factor ** min(retry - 1, 64))
+        try:
+            ceiling = min(self.cap, self.base * self.factor ** (retry - 1))
+        except OverflowError:
+            ceiling = self.cap
         return ceiling * (0.5 + draw / 2)
 
 

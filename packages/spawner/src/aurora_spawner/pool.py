@@ -25,13 +25,14 @@ async def run_pool(
     limit: int,
 ) -> list[_Result]:
     """Like `run_workers`, with one result per item, in the order of the items."""
-    results: dict[int, _Result] = {}
+    results: list[_Result] = []
 
     async def keep(index: int, item: _Item) -> None:
+        results.append(_END)
         results[index] = await work(index, item)
 
     await run_workers(items, keep, limit)
-    return [results[index] for index in range(len(results))]
+    return results
 
 
 async def run_workers(
@@ -45,12 +46,14 @@ async def run_workers(
     no memory beyond the slots.
 
     Raises:
-        InvalidTaskError: `limit` is below 1.
+        InvalidTaskError: `limit` is no whole number or below 1.
         BaseException: What `work` or the iteration raised first, or a cancellation, from inside
             or outside; in every case after all other work has ended.
     """
-    if not limit >= 1:
-        raise InvalidTaskError("max_concurrent", f"must be at least 1, not {limit!r}")
+    if not (limit >= 1 and limit % 1 == 0):
+        raise InvalidTaskError(
+            "max_concurrent", f"must be a whole number, at least 1, not {limit!r}"
+        )
     loop = asyncio.get_running_loop()
     waited = aiter(items) if isinstance(items, AsyncIterable) else None
     source = iter(()) if isinstance(items, AsyncIterable) else iter(items)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from aurora_spawner.callbacks import Quiet
+from aurora_spawner.errors import SpawnError
 from aurora_spawner.events import (
     AttemptFinished,
     AttemptStarted,
@@ -138,6 +139,9 @@ async def recover(
     Args:
         task: The task.
         draw: Randomness of the backoff, from [0, 1).
+
+    Raises:
+        SpawnError: The task cannot be run as it stands.
     """
     return await _Recovery(task, draw).run()
 
@@ -153,7 +157,7 @@ class _Recovery:
         self._emit: Quiet[[Event]] = Quiet(task.on_event)
         self._task = replace(task, on_event=self._emit if self._emit else None)
         named = policy.retry.attempts if task.policy is not None else task.max_retries + 1
-        self._attempts = min(task.max_retries + 1, named)
+        self._attempts = max(1, min(task.max_retries + 1, named))
 
     async def run(self) -> SpawnResult:
         result, retries = await self._agent()
@@ -228,5 +232,8 @@ class _Recovery:
     async def _attempt(self, task: SpawnTask) -> SpawnResult:
         try:
             return await self._task.spawn(task)
+        except SpawnError:
+            # Misuse would be misuse again.
+            raise
         except Exception as error:
             return SpawnResult.failed(error)

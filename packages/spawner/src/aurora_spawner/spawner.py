@@ -255,10 +255,12 @@ class _Progress:
 
     def __init__(self, tasks: Items[SpawnTask], callback: OnProgress | None) -> None:
         self._callback = Quiet(callback)
+        # Without a length the total grows with what is drawn.
         self._total = len(tasks) if isinstance(tasks, Sized) else 0
 
     def __call__(self, index: int, task: SpawnTask, status: str) -> None:
-        self._callback(index + 1, max(self._total, index + 1), task.agent or "llm", status)
+        self._total = max(self._total, index + 1)
+        self._callback(index + 1, self._total, task.agent or "llm", status)
 
 
 async def _reported(

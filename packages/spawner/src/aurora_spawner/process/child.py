@@ -154,7 +154,11 @@ class Child:
             except asyncio.CancelledError as error:
                 self._done = self._loop.create_future()
                 # The first cancellation asks; a second one does not wait for the answer.
-                if cancelled is None:
+                if self._exited:
+                    # Nothing is waited for any more; it may also have ended at this very moment.
+                    if not self._finished:
+                        self._on_drained()
+                elif cancelled is None:
                     self._terminate()
                 else:
                     self._signal(signal.SIGKILL)
@@ -330,11 +334,13 @@ class Child:
 
     def _end_leftovers(self) -> None:
         spared: set[int] = set()
-        for process in self._descendants():
+        self._leftovers = self._descendants()
+        if not self._leftovers:
+            return
+        for process in self._leftovers:
             if self._spares(process):
                 spared.add(process.pid)
                 self._supervisor.keep(process.pid)
-            self._leftovers.append(process)
         if not spared:
             self._signal(signal.SIGKILL)
         descendants.end_all(
@@ -348,7 +354,9 @@ class Child:
         """Those of the group, those that bear our word, those seen before, and all below them."""
         leader = self._popen.pid
         known = {(stray.pid, stray.started) for stray in self._strays}
-        everyone = list(descendants.processes(leader))
+        # A leader that is still seen is no longer ours: a stranger got its id.
+        leaders = {child._popen.pid for child in _running}
+        everyone = list(descendants.processes(leader, but=leaders))
         found = {
             process.pid: process
             for process in everyone
@@ -358,8 +366,7 @@ class Child:
         }
         for pid in list(found):
             found.update((below.pid, below) for below in descendants.line_of(pid, everyone))
-        # A leader that is still seen is no longer ours: a stranger got its id.
-        return [process for process in found.values() if process.pid != leader]
+        return list(found.values())
 
     def _reap(self) -> int:
         try:

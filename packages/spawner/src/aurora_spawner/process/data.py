@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from aurora_spawner.detection import Detection
+from aurora_spawner.errors import InvalidTaskError
 from aurora_spawner.output import Capture
-from aurora_spawner.policy import Isolation, Leftovers
+from aurora_spawner.policy import Isolation, Leftovers, positive_seconds
 
 __all__ = ["Limits", "Observer", "ProcessResult", "StartError", "Stream"]
 
@@ -39,6 +41,18 @@ class Limits:
     leftovers: Leftovers = "kill"
     keep: tuple[str, ...] = ()
     isolation: Isolation = "none"
+
+    def validate(self) -> None:
+        """Find misuse before anything starts.
+
+        Raises:
+            InvalidTaskError: A time or a size is negative or no number.
+        """
+        positive_seconds("timeout", self.timeout)
+        for field in ("grace", "drain", "output_bytes", "stderr_bytes"):
+            value = getattr(self, field)
+            if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+                raise InvalidTaskError(field, f"must be a number, 0 or more, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ async def run_observed(
     limits: Limits = _DEFAULT,
 ) -> ProcessResult:
     """Like `run_process`, but `observer` alone decides when the process has had its time."""
-    validate(command, env)
+    validate(command, env, cwd)
+    limits.validate()
     argv = [*_IN_NAMESPACE, *command] if limits.isolation == "pid-namespace" else command
     child = Child(observer, stdin, limits)
     try:

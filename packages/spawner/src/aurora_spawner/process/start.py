@@ -16,7 +16,7 @@ NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 """Errors that pass when others have ended."""
 
 
-def validate(command: Sequence[str], env: Mapping[str, str] | None) -> None:
+def validate(command: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> None:
     """Refuse what no process can be started with.
 
     Raises:
@@ -27,6 +27,8 @@ def validate(command: Sequence[str], env: Mapping[str, str] | None) -> None:
         raise InvalidTaskError("command", "needs a program, as a sequence of strings")
     for text in command:
         _encodable("command", text)
+    if cwd is not None:
+        _encodable("cwd", cwd)
     for name, value in (env or {}).items():
         if not name or "=" in name:
             raise InvalidTaskError("env", f"{name!r} cannot be the name of a variable")
@@ -50,7 +52,8 @@ def explain(
     if cwd is not None and not os.path.isdir(cwd):
         return StartError("missing_cwd", f"cannot start {program}: no folder {cwd}; create it")
     located = os.path.join(cwd, program) if cwd is not None and os.sep in program else program
-    path = shutil.which(located, path=None if env is None else env.get("PATH"))
+    # Without a PATH of its own the child is looked up where the system looks.
+    path = shutil.which(located, path=None if env is None else env.get("PATH", os.defpath))
     match error.errno:
         case errno.ENOENT if path is None:
             return StartError(

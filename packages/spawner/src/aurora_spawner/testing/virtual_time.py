@@ -22,6 +22,10 @@ _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 
+# Seconds: timers that close together are due together.
+_RESOLUTION = 1e-6
+
+
 class Deadlock(RuntimeError):
     """Nothing is ready, no timer is set: in virtual time nothing can happen any more."""
 
@@ -51,6 +55,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._clock = _JumpingSelector()
         self._random = None if seed is None else random.Random(seed)
         super().__init__(self._clock)
+        # The rounding of a clock that shows years is larger than that of a real one.
+        self._clock_resolution = _RESOLUTION
 
     def time(self) -> float:
         """Seconds since the loop was made, in virtual time."""

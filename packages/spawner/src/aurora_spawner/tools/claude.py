@@ -48,9 +48,10 @@ class _ClaudeReader:
             case "result":
                 self._result = event
             case "assistant":
+                content = member(event, "message", "content")
                 return [
                     OutputLine("stdout", line)
-                    for part in member(event, "message", "content") or ()
+                    for part in (content if isinstance(content, list) else ())
                     for line in str(member(part, "text") or "").splitlines()
                 ]
             case "system" if event.get("subtype") == "api_retry":
@@ -64,5 +65,6 @@ class _ClaudeReader:
         text = str(self._result.get("result") or "")
         # `subtype` says "success" even then; only `is_error` is the truth.
         if self._result.get("is_error"):
-            return Answer(text, text, failure_of(text, self._result.get("api_error_status")))
+            error = text or str(self._result.get("subtype") or "claude failed")
+            return Answer(text, error, failure_of(error, self._result.get("api_error_status")))
         return Answer(text)

@@ -16,6 +16,10 @@ def parse_object(text: str) -> dict[str, Any]:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return {}
+    if "\\ud" in text.lower():
+        # JSON can smuggle in half a character, which nobody could encode.
+        whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        value = json.loads(whole)
     return value if isinstance(value, dict) else {}
 
 
