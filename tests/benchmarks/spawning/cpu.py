@@ -52,10 +52,10 @@ def in_c(count: int, at_once: int) -> Figures:
 
 
 def with_parallel(count: int, at_once: int) -> Figures:
-    """GNU parallel; its CPU is that of its whole tree."""
+    """GNU parallel, without a prompt; its CPU is that of its whole tree."""
     numbers = "\n".join(map(str, range(count))).encode()
     with metered() as cost:
-        command = ["parallel", f"-j{at_once}", "-N1", "--pipe", "--no-notice", *COMMAND]
+        command = ["parallel", f"-j{at_once}", "-N0", "--no-notice", *COMMAND]
         subprocess.run(command, input=numbers, check=True, capture_output=True)
         wall = cost().wall
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

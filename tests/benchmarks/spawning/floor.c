@@ -103,6 +103,9 @@ int main(int count_of_arguments, char **arguments) {
             int source = (int)(events[number].data.u64 & 3);
             struct child *child = (struct child *)(size_t)(events[number].data.u64 & ~3ULL);
             if (source != EXIT && !drain(child->fds[source])) continue;
+            /* Closing is not enough: a child between fork and exec holds a copy for a moment, and
+               until that is gone the old registration would speak for the next owner's slot. */
+            epoll_ctl(poll_fd, EPOLL_CTL_DEL, child->fds[source], NULL);
             close(child->fds[source]);
             if (--child->open) continue;
             waitpid(child->pid, NULL, 0);

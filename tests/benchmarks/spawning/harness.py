@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -30,7 +31,7 @@ WORKSHOP = "AURORA_BENCHMARK_WORKSHOP"
 """The variable that names a folder for compiled programs and files, shared by a whole run."""
 
 # A contestant that takes longer than this, seconds, does not take part.
-_FAR_TOO_LONG = 600.0
+_FAR_TOO_LONG = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,18 +255,24 @@ def _in_a_fresh_process(key: str, name: str, *, quick: bool, workshop: str) -> F
     Raises:
         RuntimeError: It failed; the text is its last line on standard error.
     """
-    ended = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", "spawning", key, name, str(int(quick))],
         cwd=Path(__file__).parents[1],
         env={**os.environ, WORKSHOP: workshop},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=_FAR_TOO_LONG,
-        check=False,
+        process_group=0,
     )
-    if ended.returncode:
-        said = ended.stderr.strip().rpartition("\n")[2]
-        raise RuntimeError(f"failed: {said or f'exit {ended.returncode}'}")
-    figures: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
+    try:
+        output, errors = process.communicate(timeout=_FAR_TOO_LONG)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise RuntimeError(f"failed: took more than {_FAR_TOO_LONG:g} s") from None
+    if process.returncode:
+        said = errors.strip().rpartition("\n")[2]
+        raise RuntimeError(f"failed: {said or f'exit {process.returncode}'}")
+    figures: dict[str, float] = json.loads(output.splitlines()[-1])
     return figures

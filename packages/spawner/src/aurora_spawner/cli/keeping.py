@@ -54,7 +54,8 @@ class Keeping:
             raise JournalFileError(path, "is there already", remedy)
         self._resume = resume
         self._again = again
-        self._journal = Journal.open(path, surroundings=_surroundings())
+        self._surroundings = _surroundings()
+        self._journal = Journal.open(path, surroundings=self._surroundings)
 
     def __enter__(self) -> Keeping:
         return self
@@ -74,7 +75,7 @@ class Keeping:
             return
         if last.cut_off:
             yield "the last run was killed in the middle of a write, which is rolled back"
-        now = _surroundings()
+        now = self._surroundings
         for name in sorted({*last.surroundings} & {*now}):
             if last.surroundings[name] != now[name]:
                 yield f"{name} was {last.surroundings[name]} then and is {now[name]} now"
