@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_soar.plan import Plan, load_plan, longest_duration, parse_duration, rounds
+from aurora_soar.plan import Plan, load_plan, longest_duration, rounds
+from aurora_spawner import parse_duration
 
 
 def written(folder: Path, text: str, name: str = "work.toml") -> Plan:

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,6 @@ from aurora_spawner import (
     spawn_parallel,
     spawn_with_retry_and_fallback,
 )
-from aurora_spawner.output import Lines
 from aurora_spawner.pool import run_pool
 from aurora_spawner.recovery import recover
 from aurora_spawner.testing import run_virtual
@@ -127,21 +125,6 @@ def test_a_fraction_is_no_limit() -> None:
     except ValueError:
         return
     assert most <= 1.5
-
-
-def test_lines_cost_what_their_bytes_cost() -> None:
-    """Output in many small pieces without a newline, as a progress bar writes it, costs time in
-    proportion to its length."""
-
-    def seconds(pieces: int) -> float:
-        lines = Lines()
-        began = time.perf_counter()
-        for _ in range(pieces):
-            lines.feed(b".")
-        return time.perf_counter() - began
-
-    seconds(1000)
-    assert seconds(40_000) < 40 * seconds(4_000)
 
 
 def test_a_path_that_the_child_does_not_have(

@@ -5,6 +5,7 @@ from aurora_spawner.callbacks import Quiet
 from aurora_spawner.commands import (
     ExitCode,
     Interrupts,
+    LoggedWarnings,
     exit_by_signal,
     give_streams,
     output_lost,
@@ -15,6 +16,7 @@ from aurora_spawner.detection import (
     get_early_detection_monitor,
     reset_early_detection_monitor,
 )
+from aurora_spawner.durations import format_duration, parse_duration
 from aurora_spawner.errors import InvalidTaskError, SpawnError, UnknownToolError
 from aurora_spawner.events import (
     AttemptFinished,
@@ -37,6 +39,7 @@ from aurora_spawner.failures import FailureType, classify
 from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
 from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
+from aurora_spawner.progress import Progress
 from aurora_spawner.recovery import Gate, Permit, RecoverableTask, failure_type_of
 from aurora_spawner.redact import redact, secrets_in
 from aurora_spawner.spawner import (
@@ -64,12 +67,14 @@ __all__ = [
     "Interrupts",
     "InvalidTaskError",
     "Limits",
+    "LoggedWarnings",
     "OnEvent",
     "OnProgress",
     "OutputLine",
     "Permit",
     "Policy",
     "ProcessResult",
+    "Progress",
     "Quiet",
     "RecoverableTask",
     "RetryPolicy",
@@ -87,12 +92,14 @@ __all__ = [
     "exit_by_signal",
     "failure_type_of",
     "find_agent_cli",
+    "format_duration",
     "get_early_detection_monitor",
     "get_tool",
     "give_streams",
     "missing_agent_cli",
     "outcome_of",
     "output_lost",
+    "parse_duration",
     "redact",
     "report_bug",
     "reset_early_detection_monitor",

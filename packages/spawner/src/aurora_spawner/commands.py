@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import sys
@@ -18,7 +19,15 @@ from enum import IntEnum
 
 from aurora_spawner.process import suspend
 
-__all__ = ["ExitCode", "Interrupts", "exit_by_signal", "give_streams", "output_lost", "report_bug"]
+__all__ = [
+    "ExitCode",
+    "Interrupts",
+    "LoggedWarnings",
+    "exit_by_signal",
+    "give_streams",
+    "output_lost",
+    "report_bug",
+]
 
 
 class ExitCode(IntEnum):
@@ -44,6 +53,25 @@ class ExitCode(IntEnum):
 def exit_by_signal(number: signal.Signals) -> int:
     """The exit code of a run that a signal ended, as shells say it."""
     return 128 + number
+
+
+class LoggedWarnings(logging.Handler):
+    """Passes what is logged, warnings and worse, on to `say` while it is entered."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say the message and its exception; a traceback would be no use on a screen."""
+        raised = record.exc_info[1] if record.exc_info else None
+        self._say(record.getMessage() + (f": {raised!r}" if raised else ""))
+
+    def __enter__(self) -> None:
+        logging.getLogger().addHandler(self)
+
+    def __exit__(self, *exception: object) -> None:
+        logging.getLogger().removeHandler(self)
 
 
 class Interrupts:

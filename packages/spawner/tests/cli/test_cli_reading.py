@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_spawner.cli.arguments import Arguments, resuming, split_arguments
-from aurora_spawner.cli.durations import about, clock, parse_duration
 from aurora_spawner.cli.jobs import Job, Recipe
 from aurora_spawner.cli.records import LONGEST_RECORD, Record, RecordTooLongError, Splitter
 from aurora_spawner.cli.template import LONGEST_ARGUMENT, CommandTemplate, PromptTemplate
+from aurora_spawner.durations import about, format_duration, parse_duration
 from aurora_spawner.policy import PRESETS, named_policy
 
 
@@ -215,6 +215,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 def test_durations_are_shown_no_finer_than_they_are() -> None:
     """A clock counts seconds; a guess says that it is one."""
-    assert [clock(each) for each in (0, 62.9, 3723)] == ["0:00", "1:02", "1:02:03"]
+    assert [format_duration(each) for each in (0, 62.9, 3723)] == ["0:00", "1:02", "1:02:03"]
     guesses = [about(each) for each in (1, 42, 100, 3600, 7300)]
     assert guesses == ["about 5 s", "about 40 s", "about 2 min", "about 60 min", "about 2 h"]

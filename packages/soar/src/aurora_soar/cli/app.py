@@ -13,13 +13,15 @@ import typer
 
 from aurora_soar.cli.check import describe
 from aurora_soar.cli.preflight import Answerer, answerers, chosen_tool, missing
-from aurora_soar.cli.run import Progress, RunOptions, run
-from aurora_soar.plan import Plan, PlanError, did_you_mean, load_plan, parse_duration
+from aurora_soar.cli.run import RunOptions, run
+from aurora_soar.plan import Plan, PlanError, did_you_mean, load_plan
 from aurora_spawner import (
     TOOLS,
     ExitCode,
+    Progress,
     give_streams,
     output_lost,
+    parse_duration,
     report_bug,
     safe_line,
     supervise,

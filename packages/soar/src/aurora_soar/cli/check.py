@@ -10,11 +10,10 @@ from aurora_soar.plan import (
     Plan,
     PlanSubgoal,
     did_you_mean,
-    format_duration,
     longest_duration,
     rounds,
 )
-from aurora_spawner import safe_line
+from aurora_spawner import format_duration, safe_line
 
 __all__ = ["describe"]
 

@@ -13,14 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from rich.text import Text
 
 from aurora_soar.agents import AgentInfo
 from aurora_soar.cli.preflight import with_agent_cli
-from aurora_soar.cli.warnings import Warnings
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
 from aurora_soar.phases import execute_agents
 from aurora_soar.plan import Plan, longest_duration
@@ -42,27 +40,20 @@ from aurora_spawner import (
     AttemptFinished,
     ExitCode,
     Interrupts,
+    LoggedWarnings,
+    Progress,
     exit_by_signal,
     redact,
     secrets_in,
 )
 
-__all__ = ["Progress", "RunOptions", "run"]
+__all__ = ["RunOptions", "run"]
 
 # How often the screen is drawn and the heart is listened to, seconds.
 _TICK = 0.5
 
 # Final answers are named at the end up to this many; a plan with more has no last word.
 _ANSWERS = 3
-
-
-class Progress(StrEnum):
-    """How a run shows itself while it goes on."""
-
-    AUTO = "auto"
-    TTY = "tty"
-    PLAIN = "plain"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +129,10 @@ class _Conductor:
         """Run it to its end; returns the exit code."""
         stop = asyncio.Event()
         self._work = asyncio.create_task(self._execute(stop))
-        with Interrupts(stop, self._work.cancel, self._note) as interrupts, Warnings(self._note):
+        with (
+            Interrupts(stop, self._work.cancel, self._note) as interrupts,
+            LoggedWarnings(self._note),
+        ):
             self._shown(self._view.start)
             ticking = asyncio.create_task(self._tick())
             await asyncio.wait([self._work])

@@ -1,6 +1,5 @@
 """Plan files: read, validated, with every error in one pass."""
 
-from aurora_soar.plan.durations import format_duration, parse_duration
 from aurora_soar.plan.file import load_plan
 from aurora_soar.plan.model import Defaults, Limits, Plan, PlanAgent, PlanSubgoal
 from aurora_soar.plan.problems import PlanError, Problem, did_you_mean
@@ -15,9 +14,7 @@ __all__ = [
     "PlanSubgoal",
     "Problem",
     "did_you_mean",
-    "format_duration",
     "load_plan",
     "longest_duration",
-    "parse_duration",
     "rounds",
 ]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from aurora_soar.agents import AgentInfo, AgentRegistry
-from aurora_soar.plan.durations import parse_duration
+from aurora_spawner import parse_duration
 
 __all__ = ["NOT_YET", "Defaults", "Limits", "Plan", "PlanAgent", "PlanSubgoal"]
 

@@ -14,11 +14,17 @@ from rich.console import Console
 from rich.text import Text
 
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished, SubgoalStarted
-from aurora_soar.plan import format_duration
 from aurora_soar.results import Outcome
 from aurora_soar.views.board import Board, Row, State
 from aurora_soar.views.theme import STYLES, VERBS, Glyphs, first_line
-from aurora_spawner import FallbackStarted, RetryScheduled, SpawnResult, Warned, safe_line
+from aurora_spawner import (
+    FallbackStarted,
+    RetryScheduled,
+    SpawnResult,
+    Warned,
+    format_duration,
+    safe_line,
+)
 
 __all__ = ["PlainView"]
 

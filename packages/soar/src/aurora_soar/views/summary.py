@@ -7,10 +7,9 @@ from collections.abc import Container, Iterator
 
 from rich.text import Text
 
-from aurora_soar.plan import format_duration
 from aurora_soar.views.board import Board, Row, State
 from aurora_soar.views.theme import STYLES, VERBS, Glyphs, first_line
-from aurora_spawner import safe_line
+from aurora_spawner import format_duration, safe_line
 
 __all__ = ["summary", "totals_line"]
 

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from aurora_soar.plan import format_duration
 from aurora_soar.views.board import Board, Row, State
 from aurora_soar.views.theme import STYLES, Glyphs, first_line
-from aurora_spawner import safe_line
+from aurora_spawner import format_duration, safe_line
 
 __all__ = ["frame"]
 

@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand
 
 from aurora_spawner.cli.arguments import Arguments, split_arguments
-from aurora_spawner.cli.options import Progress, RunOptions
+from aurora_spawner.cli.options import RunOptions
+from aurora_spawner.progress import Progress
 
 if TYPE_CHECKING:
     from aurora_spawner.cli.jobs import Recipe
@@ -54,7 +55,7 @@ class _Leftovers(StrEnum):
 
 
 def _seconds(text: str) -> float:
-    from aurora_spawner.cli.durations import parse_duration
+    from aurora_spawner.durations import parse_duration
 
     try:
         return parse_duration(text)

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from aurora_spawner.cli.durations import about, clock
 from aurora_spawner.cli.jobs import Job
 from aurora_spawner.cli.tally import Tally
 from aurora_spawner.cli.words import counts, failure
+from aurora_spawner.durations import about, format_duration
 from aurora_spawner.models import SpawnResult
 from aurora_spawner.terminal import safe_line
 
@@ -99,7 +99,7 @@ class BarView:
         tally, now = self._tally, self._time()
         of = "" if tally.total is None else f"/{tally.total}"
         head = f"{tally.done}{of}" if of else f"{tally.done} done {self._dot}"
-        parts = [*counts(tally), clock(now - tally.began), _speed(tally.rate(now))]
+        parts = [*counts(tally), format_duration(now - tally.began), _speed(tally.rate(now))]
         left = tally.left(now)
         parts.append("" if left is None else f"{about(left)} left")
         # The last column stays free: a terminal would wrap there.

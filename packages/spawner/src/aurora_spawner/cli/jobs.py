@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from aurora_spawner.cli.durations import parse_duration
 from aurora_spawner.cli.records import Record
 from aurora_spawner.cli.template import CommandTemplate, PromptTemplate
+from aurora_spawner.durations import parse_duration
 from aurora_spawner.models import SpawnTask
 from aurora_spawner.policy import PRESETS, Policy
 from aurora_spawner.tools import TOOLS

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-__all__ = ["Progress", "RunOptions"]
+from aurora_spawner.progress import Progress
 
-
-class Progress(StrEnum):
-    """How a run shows itself while it goes on."""
-
-    AUTO = "auto"
-    TTY = "tty"
-    PLAIN = "plain"
-    NONE = "none"
+__all__ = ["RunOptions"]
 
 
 @dataclass(frozen=True, slots=True)

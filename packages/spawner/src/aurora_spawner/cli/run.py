@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import os
 import signal
 import sys
@@ -18,7 +17,7 @@ from aurora_spawner.cli.folder import ResultsFolder
 from aurora_spawner.cli.joblog import JobLog
 from aurora_spawner.cli.jobs import Job, Recipe
 from aurora_spawner.cli.keeping import Keeping, Known, open_keeping
-from aurora_spawner.cli.options import Progress, RunOptions
+from aurora_spawner.cli.options import RunOptions
 from aurora_spawner.cli.preflight import jobs_of
 from aurora_spawner.cli.printer import Printer
 from aurora_spawner.cli.records import RecordTooLongError
@@ -27,12 +26,18 @@ from aurora_spawner.cli.sources import Source
 from aurora_spawner.cli.tally import Tally
 from aurora_spawner.cli.views import PlainView, SilentView, View, dot_for
 from aurora_spawner.cli.words import name_of, summary
-from aurora_spawner.commands import ExitCode, Interrupts, exit_by_signal
+from aurora_spawner.commands import (
+    ExitCode,
+    Interrupts,
+    LoggedWarnings,
+    exit_by_signal,
+)
 from aurora_spawner.events import AttemptStarted, Event, RetryScheduled
 from aurora_spawner.failures import FailureType
 from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import named_policy
 from aurora_spawner.pool import run_workers
+from aurora_spawner.progress import Progress
 from aurora_spawner.recovery import RecoverableTask, recover
 from aurora_spawner.spawner import spawn
 
@@ -133,7 +138,10 @@ class _Conductor:
 
     async def conduct(self) -> int:
         """Run it to its end; returns the exit code."""
-        with Interrupts(self._stop, self._end, self._note) as interrupts, _Log(self._note):
+        with (
+            Interrupts(self._stop, self._end, self._note) as interrupts,
+            LoggedWarnings(self._note),
+        ):
             self._work = asyncio.create_task(self._run_all())
             around = [asyncio.create_task(self._tick()), asyncio.create_task(self._on_stop())]
             await asyncio.wait([self._work])
@@ -399,22 +407,3 @@ class _Conductor:
 
 # Terminals that cannot erase a line.
 _DUMB = ("", "dumb", "unknown")
-
-
-class _Log(logging.Handler):
-    """Passes warnings of the library on while it is entered."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show the message and its exception; a traceback would be no use on this screen."""
-        raised = record.exc_info[1] if record.exc_info else None
-        self._say(record.getMessage() + (f": {raised!r}" if raised else ""))
-
-    def __enter__(self) -> None:
-        logging.getLogger().addHandler(self)
-
-    def __exit__(self, *exception: object) -> None:
-        logging.getLogger().removeHandler(self)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aurora_spawner.cli.durations import clock
 from aurora_spawner.cli.jobs import Job
 from aurora_spawner.cli.tally import Tally
+from aurora_spawner.durations import format_duration
 from aurora_spawner.models import SpawnResult
 from aurora_spawner.terminal import safe_line
 
@@ -52,4 +52,4 @@ def summary(tally: Tally, now: float, dot: str) -> str:
     if tally.total is not None and (rest := tally.total - tally.done - tally.running):
         parts.append(f"{rest} not started")
     said = ", ".join(filter(None, parts))
-    return f"{said}{f' ({special})' if special else ''} {dot} {clock(now - tally.began)}"
+    return f"{said}{f' ({special})' if special else ''} {dot} {format_duration(now - tally.began)}"

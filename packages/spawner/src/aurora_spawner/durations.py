@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["about", "clock", "parse_duration"]
+__all__ = ["about", "format_duration", "parse_duration"]
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _FORM = re.compile(
@@ -27,13 +27,13 @@ def parse_duration(value: object) -> float:
         seconds = float(value)
     if not math.isfinite(seconds):
         shown = f'"{value}"' if isinstance(value, str) else repr(value)
-        raise ValueError(f'{shown} is no duration; write seconds, or "90s", "30m", "1h30m"')
+        raise ValueError(f'{shown} is no duration; write seconds, or "90s", "30m", "2h", "1h30m"')
     if seconds <= 0:
         raise ValueError(f"must be more than 0 seconds, not {value}")
     return seconds
 
 
-def clock(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Minutes and seconds, `4:12`, with hours before them where there are any, `1:02:03`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
