@@ -106,7 +106,10 @@ def _look(pid: int) -> Process | None:
     # The name stands in parentheses and may itself hold spaces and parentheses.
     name = stat[stat.find(b"(") + 1 : stat.rfind(b")")]
     fields = stat[stat.rfind(b")") + 2 :].split()
-    if len(fields) < 20 or fields[0] in b"ZX":
+    if len(fields) < 20 or fields[0] == b"X":
+        return None
+    # One of several threads can have ended first: its process, and who descends from it, lives.
+    if fields[0] == b"Z" and int(fields[17]) < 2:
         return None
     started = int(fields[19])
     return Process(pid, int(fields[1]), int(fields[2]), started, name.decode("utf-8", "replace"))

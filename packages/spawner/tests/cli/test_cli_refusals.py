@@ -157,7 +157,7 @@ def test_a_dry_run_prints_calls_and_starts_nothing(spawn: Command) -> None:
 def test_a_bug_of_ours_is_told_in_one_line(spawn: Command) -> None:
     """Exit 70, and the traceback is in a file."""
     pytest.importorskip("typer")
-    broken = "import aurora_spawner.cli.run as r; r.summary = None\n"
+    broken = "import aurora_spawner.cli.run as r; r.result_line = None\n"
     spawn.argv = (*spawn.argv[:3], broken + spawn.argv[3])
     spawn.env["TMPDIR"] = str(spawn.folder)
     ended = spawn("--", "true", ":::", "a")

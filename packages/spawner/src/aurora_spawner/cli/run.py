@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import signal
 import sys
 import time
@@ -22,22 +21,16 @@ from aurora_spawner.cli.preflight import jobs_of
 from aurora_spawner.cli.printer import Printer
 from aurora_spawner.cli.records import RecordTooLongError
 from aurora_spawner.cli.results import InOrder, result_line
+from aurora_spawner.cli.screen import Screen
 from aurora_spawner.cli.sources import Source
 from aurora_spawner.cli.tally import Tally
-from aurora_spawner.cli.views import PlainView, SilentView, View, dot_for
-from aurora_spawner.cli.words import name_of, summary
-from aurora_spawner.commands import (
-    ExitCode,
-    Interrupts,
-    LoggedWarnings,
-    exit_by_signal,
-)
+from aurora_spawner.cli.words import name_of
+from aurora_spawner.commands import ExitCode, Interrupts, LoggedWarnings, exit_by_signal
 from aurora_spawner.events import AttemptStarted, Event, RetryScheduled
 from aurora_spawner.failures import FailureType
 from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import named_policy
 from aurora_spawner.pool import run_workers
-from aurora_spawner.progress import Progress
 from aurora_spawner.recovery import RecoverableTask, recover
 from aurora_spawner.spawner import spawn
 
@@ -115,8 +108,7 @@ class _Conductor:
         self._folder = ResultsFolder(options.results) if options.results is not None else None
         self._joblog = JobLog(options.joblog) if options.joblog is not None else None
         self._tally = Tally(options.jobs, total, time.monotonic())
-        self._dot = dot_for(sys.stderr.encoding)
-        self._view = self._chosen_view()
+        self._screen = Screen(self._tally, options, self._on_screen_lost)
         self._in_order = InOrder()
         self._printer = Printer(
             1,
@@ -132,15 +124,14 @@ class _Conductor:
         self._ending = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._input_error: Exception | None = None
-        # The first output that could not be written, and whether nobody reads the screen any more.
+        # The first output that could not be written.
         self._lost: OSError | None = None
-        self._unseen = False
 
     async def conduct(self) -> int:
         """Run it to its end; returns the exit code."""
         with (
-            Interrupts(self._stop, self._end, self._note) as interrupts,
-            LoggedWarnings(self._note),
+            Interrupts(self._stop, self._end, self._screen.note) as interrupts,
+            LoggedWarnings(self._screen.note),
         ):
             self._work = asyncio.create_task(self._run_all())
             around = [asyncio.create_task(self._tick()), asyncio.create_task(self._on_stop())]
@@ -151,12 +142,12 @@ class _Conductor:
             for task in around:
                 task.cancel()
             self._printer.close()
-            self._shown(self._view.hide)
+            self._screen.hide()
             error = None if self._work.cancelled() else self._work.exception()
             if error is not None:
                 raise error
             code = self._exit_code(interrupts.received)
-            self._shown(lambda: self._sum_up(code))
+            self._sum_up(code)
         return code
 
     # The work
@@ -164,7 +155,7 @@ class _Conductor:
     async def _run_all(self) -> None:
         if self._keeping is not None:
             for line in self._keeping.history():
-                self._inform(line)
+                self._screen.inform(line)
             if self._options.resume and not self._source.is_stream:
                 await self._foretell(self._keeping)
         await run_workers(self._jobs(), self._run_job, self._options.jobs)
@@ -190,7 +181,7 @@ class _Conductor:
                     self._conclude(job, known, kept=True)
         except (OSError, RecordTooLongError) as error:
             self._input_error = error
-            self._note(f"cannot read the input: {error}; nothing new starts")
+            self._screen.note(f"cannot read the input: {error}; nothing new starts")
 
     async def _recall(self, job: Job) -> SpawnResult | None:
         if self._keeping is None:
@@ -205,7 +196,7 @@ class _Conductor:
         while self._in_order.held + self._printer.waiting >= _HELD and not self._stop.is_set():
             if not self._told_wait and self._in_order.held >= _HELD:
                 self._told_wait = True
-                self._note(
+                self._screen.note(
                     f"nothing new starts until #{self._in_order.missing} ends: results of "
                     f"{_HELD // 2**20} MiB wait for it; -u prints them as they come"
                 )
@@ -262,10 +253,10 @@ class _Conductor:
         self._room.set()
         if not result.success:
             if not kept:
-                self._shown(lambda: self._view.failed(job, result))
+                self._screen.failed(job, result)
             if self._options.fail_fast and not self._stop.is_set():
                 self._stop.set()
-                self._note("a failure: nothing new starts, agents may finish")
+                self._screen.note("a failure: nothing new starts, agents may finish")
 
     # Resuming
 
@@ -281,11 +272,11 @@ class _Conductor:
                 if changed <= _NAMED:
                     self._tell_change(job, known)
         also = f", {changed} of them changed" if changed else ""
-        self._inform(f"resume: {kept} kept, {run} to run{also}")
+        self._screen.inform(f"resume: {kept} kept, {run} to run{also}")
 
     def _tell_change(self, job: Job, known: Known) -> None:
         if known.changed:
-            self._inform(f"{name_of(job)} runs again: {', '.join(known.changed)} changed")
+            self._screen.inform(f"{name_of(job)} runs again: {', '.join(known.changed)} changed")
 
     # Signals, and outputs that fail
 
@@ -311,12 +302,12 @@ class _Conductor:
 
     def _on_write(self) -> None:
         if self._shares_terminal:
-            self._shown(self._view.hide)
+            self._screen.hide()
 
     def _on_written(self) -> None:
         self._room.set()
         if self._shares_terminal:
-            self._shown(self._view.tick)
+            self._screen.tick()
 
     def _on_output_lost(self, error: OSError) -> None:
         """Nobody gets the results any more: what would be done now would be for nothing."""
@@ -331,51 +322,18 @@ class _Conductor:
         except OSError as error:
             if self._lost is None:
                 self._lost = error
-                self._note(f"cannot write: {error}; the run goes on")
+                self._screen.note(f"cannot write: {error}; the run goes on")
 
-    def _shown(self, show: Callable[[], None]) -> None:
-        """Show something, unless nobody looks any more."""
-        if self._unseen:
-            return
-        try:
-            show()
-        except OSError as error:
-            self._unseen = True
-            self._lost = self._lost or error
-            if error.errno == errno.EPIPE:
-                self._end()
-
-    # What people see
-
-    def _chosen_view(self) -> View:
-        progress = self._options.progress
-        if progress is Progress.AUTO:
-            drawable = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in _DUMB
-            progress = Progress.TTY if drawable else Progress.PLAIN
-        if self._options.quiet or progress is Progress.NONE:
-            return SilentView()
-        if progress is Progress.PLAIN:
-            return PlainView(self._tally, time.monotonic)
-        # Rich takes its time to be imported, and only a terminal needs it.
-        from aurora_spawner.cli.bar import BarView
-
-        return BarView(
-            self._tally, time.monotonic, self._dot, force=self._options.progress is Progress.TTY
-        )
+    def _on_screen_lost(self, error: OSError) -> None:
+        self._lost = self._lost or error
+        if error.errno == errno.EPIPE:
+            self._end()
 
     async def _tick(self) -> None:
         while True:
             if not (self._shares_terminal and self._printer.waiting):
-                self._shown(self._view.tick)
+                self._screen.tick()
             await asyncio.sleep(_TICK)
-
-    def _note(self, text: str) -> None:
-        self._shown(lambda: self._view.note(text))
-
-    def _inform(self, text: str) -> None:
-        """A note that those who want quiet can do without."""
-        if not self._options.quiet:
-            self._note(text)
 
     # The end
 
@@ -396,14 +354,10 @@ class _Conductor:
         if code == ExitCode.READER_GONE or (self._options.quiet and code == ExitCode.OK):
             return
         if self._lost is not None:
-            self._view.say(f"aurora-spawn: cannot write: {self._lost}")
+            self._screen.say(f"aurora-spawn: cannot write: {self._lost}")
         tally = self._tally
-        self._view.say(summary(tally, time.monotonic(), self._dot))
+        self._screen.sum_up()
         if self._keeping is not None and code != ExitCode.OK:
             whole = tally.total is not None and tally.done == tally.total
             again = resuming(self._arguments, failed=whole and tally.failed > 0)
-            self._view.say(f"Go on with: {again}")
-
-
-# Terminals that cannot erase a line.
-_DUMB = ("", "dumb", "unknown")
+            self._screen.say(f"Go on with: {again}")
