@@ -264,7 +264,9 @@ def _stand_above(worker: int, lifeline: int, status: int) -> None:
     while True:
         ended = _reap(worker)
         if ended is not None:
-            os.write(status, f"{ended}\n".encode())
+            # Whoever wanted to know may be gone as well; what is left is to be ended all the same.
+            with contextlib.suppress(OSError):
+                os.write(status, f"{ended}\n".encode())
             return
         for descriptor, _ in waiting.poll():
             if descriptor == lifeline:
