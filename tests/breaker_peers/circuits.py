@@ -4,7 +4,7 @@ Each is made to open at its first failure, to let a caller through `RESET` secon
 close at the first success of such a caller: the same wishes, in each library's own words.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class Circuit(Protocol):
 
     refused: type[Exception]
 
-    def call(self, work: Work) -> Awaitable[None]:
+    async def call(self, work: Work) -> None:
         """Do the work if the circuit lets it through; raise `refused` or what the work raises."""
         ...
 

@@ -76,7 +76,6 @@ IN_ONE_PROCESS = (
             "circuitbreaker": ("closed", 100),
             "hyx": ("closed", 100),
             "purgatory": ("open", 0),
-            "pybreaker": ("open", 0),
         },
     ),
     Claim(
@@ -90,6 +89,12 @@ IN_ONE_PROCESS = (
         scenarios.after_the_clock_was_set_back,
         {True: "no effect", False: "refuses an hour longer"},
         {"aiobreaker": False, "hyx": False, "purgatory": False, "pybreaker": False},
+    ),
+    Claim(
+        "two threads call at once",
+        scenarios.threads_run_side_by_side,
+        {True: "both run", False: "one waits until the other is done"},
+        {"pybreaker": False},
     ),
     Claim(
         "10,000 refusals",

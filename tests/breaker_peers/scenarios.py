@@ -6,7 +6,9 @@ doing what.
 
 import asyncio
 import gc
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from .circuits import RESET, Circuit
@@ -111,6 +113,21 @@ async def after_the_clock_was_set_back(circuit: Circuit, clock: Clock) -> bool:
     clock.set_wall_back(3600)
     clock.advance(RESET + 1)
     return await may_run(circuit)
+
+
+async def threads_run_side_by_side(circuit: Circuit, clock: Clock) -> bool:
+    """Whether the calls of two threads can run at the same time while all is well."""
+    meeting = threading.Barrier(2, timeout=1.0)
+
+    async def work() -> None:
+        meeting.wait()
+
+    def call() -> None:
+        asyncio.run(circuit.call(work))
+
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(call), threads.submit(call)]
+    return not any(isinstance(c.exception(), threading.BrokenBarrierError) for c in calls)
 
 
 async def errors_grow(circuit: Circuit, clock: Clock) -> bool:
