@@ -27,7 +27,7 @@ PACKAGE = ROOT / "packages" / "circuit_breaker"
 SOURCES = Path("src", "aurora_circuit_breaker")
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
-MODULES = ("breaker", "policy", "state")
+MODULES = ("breaker", "ledger", "permits", "policy", "state", "windows")
 
 ENOUGH = 0.95
 

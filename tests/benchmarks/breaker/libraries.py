@@ -89,22 +89,10 @@ class Aurora(Library):
         self._breaker = CircuitBreaker()
 
     def async_call(self) -> AsyncCall:
-        guard = self._breaker.guard
-
-        async def guarded() -> None:
-            with guard("it"):
-                await empty()
-
-        return guarded
+        return self._breaker.guard("it")(empty)
 
     def sync_call(self) -> SyncCall:
-        guard = self._breaker.guard
-
-        def guarded() -> None:
-            with guard("it"):
-                nothing()
-
-        return guarded
+        return self._breaker.guard("it")(nothing)
 
     def sync_block(self) -> Loop:
         guard = self._breaker.guard
