@@ -7,6 +7,11 @@ import pytest
 from aurora_circuit_breaker import CircuitBreaker
 
 
+@pytest.fixture
+def breaker(clock):
+    return CircuitBreaker(clock=clock)
+
+
 def known(breaker):
     return set(breaker.store)
 

@@ -7,6 +7,10 @@ from ..state import Change, State
 
 Argument = TypeVar("Argument")
 
+# How stores outside of this process write what is no text in an agent's id: whatever the id, it
+# must not look as if the store were down.
+SURROGATES = "surrogatepass"
+
 
 class StoreDownError(Exception):
     """A store cannot be reached, or cannot answer; the message says why."""
