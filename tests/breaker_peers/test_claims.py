@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -51,8 +50,6 @@ def test_shared_by_processes(
 ) -> None:
     """The same for a circuit in Redis that several processes share."""
     need(library)
-    if library == OURS and find_spec("aurora_circuit_breaker.stores.redis") is None:
-        pytest.skip("needs the Redis store, which is not there yet")
     check(claim, library, claim.scenario(library, redis_url))
 
 

@@ -7,6 +7,7 @@ its statistics of commands would also count what a script calls inside.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import shutil
 import socket
@@ -192,6 +193,7 @@ def work(
     make: Callable[[str], Shared], place: str, turns: int, start: Barrier, results: Any
 ) -> None:
     """What one process does: as many turns, once all are ready; put when it began and ended."""
+    logging.disable()  # as in the process that started this one
     shared = make(place)
     start.wait()
     began = time.monotonic()
