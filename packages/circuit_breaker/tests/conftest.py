@@ -179,7 +179,8 @@ def scripted(redis_server, monkeypatch):
     from aurora_circuit_breaker.stores import redis as redis_store
 
     with timed_redis(redis_server, redis_store, monkeypatch) as client:
-        yield redis_store.RedisStore(client), client
+        # As good as for ever: what is restored may be older than what is kept.
+        yield redis_store.RedisStore(client, keep=1e6), client
 
 
 @pytest.fixture
