@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import logging
+import random
 import time
 
 import pytest
@@ -32,7 +33,11 @@ def fail(breaker, agent_id, *types, clock=None, every=0.0, **kwargs):
 def test_the_defaults_are_the_contracts():
     """The constructor's defaults are those of the contract."""
     parameters = inspect.signature(CircuitBreaker).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    defaults = {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    }
     assert defaults.pop("kind_of") is not None
     assert defaults == {
         "failure_threshold": 2,
@@ -44,6 +49,25 @@ def test_the_defaults_are_the_contracts():
         "adhoc_fast_fail_window": 30.0,
         "clock": time.monotonic,
         "store": None,
+    }
+
+
+def test_what_the_contract_does_not_know_is_off():
+    """What was added to the contract has to be asked for, by keyword, and the 120 s stay."""
+    parameters = inspect.signature(CircuitBreaker).parameters
+    added = {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    assert added.pop("random") is random.random
+    assert added == {
+        "probes": 1,
+        "failure_rate": None,
+        "slow_calls": None,
+        "backoff": None,
+        "shadow": False,
+        "on_change": None,
     }
 
 

@@ -20,6 +20,8 @@ def test_a_healthy_agent(breaker):
         "time_since_last_failure": None,
         "failure_types": [],
         "can_execute": True,
+        "next_probe_time": None,
+        "time_until_next_probe": None,
     }
     assert set(HealthStatus.__required_keys__) == set(breaker.get_health_status("x"))
 
@@ -41,6 +43,8 @@ def test_an_open_circuit(breaker, clock):
         "time_since_last_failure": 6.0,
         "failure_types": ["crash", "timeout"],
         "can_execute": False,
+        "next_probe_time": 1124.0,
+        "time_until_next_probe": 114.0,
     }
 
 

@@ -7,6 +7,11 @@ import pytest
 from aurora_circuit_breaker import CircuitBreaker
 
 
+@pytest.fixture
+def breaker(clock):
+    return CircuitBreaker(clock=clock)
+
+
 def known(breaker):
     return set(breaker.store)
 
@@ -112,9 +117,8 @@ def test_generations_outlive_what_is_reclaimed(breaker, clock, lives):
     assert breaker.is_open("x")
 
 
-def test_a_change_that_lost_a_race_is_made_again(clock):
+def test_a_change_that_lost_a_race_is_made_again():
     """A failure that comes between reading and writing is not lost."""
-    breaker = CircuitBreaker(failure_threshold=10, fast_fail_threshold=10, clock=clock)
     nested = [True]
 
     def now():
@@ -124,6 +128,6 @@ def test_a_change_that_lost_a_race_is_made_again(clock):
             breaker.record_failure("x")
         return 0.0
 
-    breaker.store.now = now
+    breaker = CircuitBreaker(failure_threshold=10, fast_fail_threshold=10, clock=now)
     breaker.record_failure("x")
     assert breaker.get_health_status("x")["failure_count"] == 2

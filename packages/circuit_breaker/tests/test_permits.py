@@ -319,17 +319,23 @@ class TestGuard:
     @pytest.mark.asyncio
     async def test_f47_one_probe_among_a_hundred_tasks(self, half_open):
         """F47: of 100 tasks at the moment of reset one runs."""
-        ran = 0
+        ran = refused = 0
+        all_refused = asyncio.Event()
 
         async def call():
-            nonlocal ran
-            async with half_open.guard("x"):
-                ran += 1
-                await asyncio.sleep(0)
+            nonlocal ran, refused
+            try:
+                async with half_open.guard("x"):
+                    ran += 1
+                    # The probe's success would let everybody in.
+                    await all_refused.wait()
+            except CircuitOpenError:
+                refused += 1
+                if refused == 99:
+                    all_refused.set()
 
-        results = await asyncio.gather(*(call() for _ in range(100)), return_exceptions=True)
-        assert ran == 1
-        assert sum(isinstance(result, CircuitOpenError) for result in results) == 99
+        await asyncio.wait_for(asyncio.gather(*(call() for _ in range(100))), 60)
+        assert (ran, refused) == (1, 99)
 
 
 def test_the_error_survives_pickling():

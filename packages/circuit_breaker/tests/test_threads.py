@@ -20,6 +20,11 @@ def many_switches():
     sys.setswitchinterval(interval)
 
 
+@pytest.fixture
+def breaker(clock):
+    return CircuitBreaker(clock=clock)
+
+
 def together(work):
     """Run `work(number)` in all threads from the same moment; its results."""
     barrier = threading.Barrier(THREADS)

@@ -1,41 +1,29 @@
-"""The breaker: clock, store and permits around the pure machine.
+"""The breaker: what people hold in their hands; `get_circuit_breaker` gives the process's own."""
 
-Errors:
-
-- `CircuitOpenError`: `guard` was refused. Everything else that is raised is misuse (`ValueError`).
-"""
-
-import logging
+import random as _random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
-from types import TracebackType
+from typing import Any
 
-from .health import HealthStatus, health_status, velocity
+from .codec import from_plain, to_plain
+from .events import Listener, Listeners, store_event
+from .health import HealthStatus, velocity
+from .ledger import Ledger
+from .permits import Guard, Permit, known_type
 from .policy import (
-    FailureType,
+    Backoff,
+    FailureRate,
     Kind,
     KindOf,
     Rules,
+    SlowCalls,
     always_regular,
-    failure_type_of,
     kind_by_name,
 )
-from .state import (
-    HEALTHY,
-    Refusal,
-    State,
-    admit,
-    fail,
-    forget,
-    recent,
-    refusal_reason,
-    release,
-    succeed,
-)
-from .stores import MemoryStore, Store
-
-logger = logging.getLogger(__name__)
+from .state import Open, force, forget, recent, refusal_reason, restore, shifted
+from .stores import FallbackStore, MemoryStore, Store
 
 # Seconds. Longer than the longest attempt of every preset but an interactive one.
 DEFAULT_LEASE = 600.0
@@ -43,172 +31,10 @@ DEFAULT_LEASE = 600.0
 # Seconds an agent is remembered at least: six default leases.
 KEEP = 3600.0
 
+# The form of what `snapshot` writes.
+SNAPSHOT_VERSION = 1
+
 _NOT_SKIPPED = (False, "")
-
-# A dictionary, because calling an Enum with a value takes five times as long.
-_TYPES: dict[str | None, FailureType | None] = {None: None, **{t.value: t for t in FailureType}}
-
-
-class CircuitOpenError(Exception):
-    """The agent may not run now.
-
-    Attributes:
-        agent_id: The agent that was asked for.
-        retry_after: Seconds until asking again makes sense; while a probe runs, until its lease
-            ends at the latest.
-        reason: For people, such as `Circuit open: 3 failures, retry in 90s`.
-    """
-
-    def __init__(self, agent_id: str, retry_after: float, reason: str) -> None:
-        super().__init__(agent_id, retry_after, reason)
-        self.agent_id = agent_id
-        self.retry_after = retry_after
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.agent_id}: {self.reason}"
-
-
-class Permit:
-    """The answer to one wish to run an agent.
-
-    A granted permit is settled once, by the first of `success`, `failure` and `release` that is
-    called; what is called later does nothing. Nor does a permit that was refused, or whose
-    circuit changed its state since.
-
-    Attributes:
-        agent_id: The agent that was asked for.
-    """
-
-    __slots__ = ("_breaker", "_generation", "_refusal", "agent_id")
-
-    # Set while the permit is granted and not settled, and only then.
-    _generation: int
-
-    def __init__(self, breaker: "CircuitBreaker", agent_id: str, answer: int | Refusal) -> None:
-        self._breaker = breaker
-        self.agent_id = agent_id
-        self._refusal: Refusal | None = None
-        if isinstance(answer, Refusal):
-            self._refusal = answer
-        else:
-            self._generation = answer
-
-    @property
-    def granted(self) -> bool:
-        """Whether the agent may run."""
-        return self._refusal is None
-
-    @property
-    def reason(self) -> str:
-        """Why it was refused, for people; empty if granted."""
-        return "" if self._refusal is None else self._refusal.reason
-
-    @property
-    def retry_after(self) -> float:
-        """Seconds until asking again makes sense; 0 if granted.
-
-        While a probe runs, that is until its lease ends: at the latest.
-        """
-        return 0.0 if self._refusal is None else self._refusal.retry_after
-
-    # A permit of generation 0 was given to a healthy agent: it holds no slot, and its success is
-    # no news. Only its failure is worth telling.
-
-    def success(self) -> None:
-        """The agent did its work."""
-        if generation := self._take():
-            self._tell(succeed, generation)
-
-    def failure(self, failure_type: str | None = None) -> None:
-        """The agent failed.
-
-        Raises:
-            ValueError: `failure_type` is none of `FailureType`; the permit stays unsettled.
-        """
-        known = _failure_type(failure_type)
-        generation = self._take()
-        if generation is not None:
-            self._breaker._fail(self.agent_id, known, True, generation)
-
-    def release(self) -> None:
-        """The run ended without telling anything about the agent: by cancellation, for one."""
-        if generation := self._take():
-            self._tell(release, generation)
-
-    def _tell(
-        self, change: Callable[[State, float, int, int], tuple[State, None]], generation: int
-    ) -> None:
-        self._breaker.store.update(self.agent_id, change, generation)
-
-    def _take(self) -> int | None:
-        """The generation, for the one caller that settles; None for all later ones."""
-        try:
-            generation = self._generation
-            # Deleting is atomic: of two threads that came as far as this, one gets an error.
-            del self._generation
-        except AttributeError:
-            return None
-        return generation
-
-
-class Guard(Permit):
-    """A permit as a context manager, sync and async: asked for on entry, settled on exit.
-
-    Leaving the block is a success, an exception a failure of the type that `failure_type_of`
-    gives it, and a cancellation (or anything else that is no `Exception`) a release, unless the
-    block has settled the permit itself.
-
-    Raises:
-        CircuitOpenError: On entry, if refused.
-    """
-
-    __slots__ = ("_lease",)
-
-    def __init__(self, breaker: "CircuitBreaker", agent_id: str, lease: float) -> None:
-        self._breaker = breaker
-        self.agent_id = agent_id
-        self._refusal = None
-        self._lease = lease
-
-    def __enter__(self) -> Permit:
-        store = self._breaker.store
-        # Nearly every call ends here, so it is spared the decision.
-        if store.get(self.agent_id) is None:
-            self._generation = HEALTHY.generation
-            return self
-        answer = store.update(self.agent_id, admit, self._lease)
-        if isinstance(answer, Refusal):
-            raise CircuitOpenError(self.agent_id, answer.retry_after, answer.reason)
-        self._generation = answer
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        generation = self._take()
-        if error is None:
-            if generation:
-                self._tell(succeed, generation)
-        elif not isinstance(error, Exception):
-            if generation:
-                self._tell(release, generation)
-        elif generation is not None:
-            self._breaker._fail(self.agent_id, failure_type_of(error), True, generation)
-
-    async def __aenter__(self) -> Permit:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(error_type, error, traceback)
 
 
 class CircuitBreaker:
@@ -222,13 +48,23 @@ class CircuitBreaker:
         fast_fail_threshold: Failures within the fast-fail window that open a circuit.
         fast_fail_window: Seconds.
         adhoc_fast_fail_window: Seconds, for adhoc agents; hard failures only.
-        clock: Monotonic seconds, for the memory store; another store brings its own.
-        store: Where states live; by default in this process's memory.
+        clock: Monotonic seconds, for the memory store and to time calls; another store brings its
+            own to date things.
+        store: Where states live; by default in this process's memory. While a slow one is down,
+            this process judges by what it sees itself.
         kind_of: Which kind of agent an id is; None if all ids are alike. By default the words of
             the id tell, see `kind_by_name`.
+        probes: How many may run at a time while half open.
+        failure_rate: A further condition that opens; None: none.
+        slow_calls: A further condition that opens; None: none.
+        backoff: How openings grow while probes fail; None: each lasts `reset_timeout`.
+        shadow: Count and tell as always, but let everybody in: to try out a policy. A permit's
+            `reason` then says why it would have been refused.
+        on_change: The first listener, see `on_change`.
+        random: From 0 up to 1: jitters openings.
 
     Raises:
-        ValueError: A threshold below 1, or a time that is negative or not finite.
+        ValueError: A threshold or `probes` below 1, or a time that is negative or not finite.
     """
 
     def __init__(
@@ -243,55 +79,92 @@ class CircuitBreaker:
         clock: Callable[[], float] = time.monotonic,
         store: Store | None = None,
         kind_of: KindOf | None = kind_by_name,
+        *,
+        probes: int = 1,
+        failure_rate: FailureRate | None = None,
+        slow_calls: SlowCalls | None = None,
+        backoff: Backoff | None = None,
+        shadow: bool = False,
+        on_change: Listener | None = None,
+        random: Callable[[], float] = _random.random,
     ) -> None:
-        self._rules = {
-            Kind.REGULAR: Rules(
-                kind=Kind.REGULAR,
-                threshold=failure_threshold,
-                window=failure_window,
-                fast_fail_threshold=fast_fail_threshold,
-                fast_fail_window=fast_fail_window,
-                fast_fail_hard_only=False,
-                reset_timeout=reset_timeout,
-            ),
-            Kind.ADHOC: Rules(
-                kind=Kind.ADHOC,
-                threshold=adhoc_failure_threshold,
-                window=failure_window,
-                fast_fail_threshold=fast_fail_threshold,
-                fast_fail_window=adhoc_fast_fail_window,
-                fast_fail_hard_only=True,
-                reset_timeout=reset_timeout,
-            ),
-        }
-        self.store: Store = (
-            MemoryStore(clock, max(KEEP, failure_window)) if store is None else store
+        if probes < 1:
+            raise ValueError(f"probes must be at least 1, not {probes!r}")
+        regular = Rules(
+            kind=Kind.REGULAR,
+            threshold=failure_threshold,
+            window=failure_window,
+            fast_fail_threshold=fast_fail_threshold,
+            fast_fail_window=fast_fail_window,
+            fast_fail_hard_only=False,
+            reset_timeout=reset_timeout,
+            failure_rate=failure_rate,
+            slow_calls=slow_calls,
+            backoff=backoff,
         )
-        self._kind_of: KindOf = kind_of or always_regular
-        self._marked: dict[str, Rules] = {}
+        adhoc = replace(
+            regular,
+            kind=Kind.ADHOC,
+            threshold=adhoc_failure_threshold,
+            fast_fail_window=adhoc_fast_fail_window,
+            fast_fail_hard_only=True,
+        )
+        listeners = Listeners()
+        if on_change is not None:
+            listeners.add(on_change)
+        memory = MemoryStore(clock, max(KEEP, failure_window))
+        if store is None:
+            store = memory
+        elif store.held is None:
+            store = FallbackStore(
+                store, memory, clock, lambda lost: listeners.tell(store_event(lost))
+            )
+        self.store: Store = store
+        self._ledger = Ledger(
+            store,
+            {Kind.REGULAR: regular, Kind.ADHOC: adhoc},
+            kind_of or always_regular,
+            probes,
+            shadow,
+            clock,
+            random,
+            listeners,
+        )
+        self._listeners = listeners
+        self._probes = probes
+        # Asking is spared a call where what is known lies in this process's memory: None stands
+        # for a healthy agent, and an open circuit is judged as it is.
+        self._peek: Callable[[str], object]
+        self._peek, self._now = _ask_the_store, clock
+        if shadow:
+            self._peek = _ask_nobody
+        elif isinstance(store, MemoryStore):
+            self._peek, self._now = store.held.get, store.clock
 
     def admit(self, agent_id: str, lease: float = DEFAULT_LEASE) -> Permit:
         """Ask to run the agent, and settle the permit with what became of it.
 
-        Half open, the permit is the probe's, and nobody else is granted one until it is settled
-        or `lease` seconds have passed: choose a lease longer than the attempt.
+        Half open, the permit is a probe's, and holds one of the slots until it is settled or
+        `lease` seconds have passed: choose a lease longer than the attempt.
 
         Raises:
             ValueError: The lease is not above 0, or not finite.
         """
         if not 0 < lease < inf:
             raise _bad_lease(lease)
-        return Permit(self, agent_id, self.store.update(agent_id, admit, lease))
+        permit = Permit(self._ledger, agent_id)
+        permit.ask(lease)
+        return permit
 
     def guard(self, agent_id: str, lease: float = DEFAULT_LEASE) -> Guard:
-        """`admit` as a context manager, `with` or `async with`; one guard for one block.
+        """`admit` as a context manager, `with` or `async with`, or as a decorator.
 
         Raises:
             ValueError: The lease is not above 0, or not finite.
         """
         if not 0 < lease < inf:
             raise _bad_lease(lease)
-        return Guard(self, agent_id, lease)
+        return Guard(self._ledger, agent_id, lease)
 
     def is_open(self, agent_id: str) -> bool:
         """Whether `admit` would refuse now; uses up no probe."""
@@ -299,14 +172,21 @@ class CircuitBreaker:
 
     def should_skip(self, agent_id: str) -> tuple[bool, str]:
         """Whether `admit` would refuse now, and why (else empty); uses up no probe."""
-        state = self.store.get(agent_id)
-        if state is None:
+        kept = self._peek(agent_id)
+        if kept is None:
             return _NOT_SKIPPED
-        reason = refusal_reason(state, self.store.now())
+        if type(kept) is Open:
+            reason = refusal_reason(kept, self._now(), self._probes)
+        else:
+            reason = refusal_reason(*self.store.look(agent_id), self._probes)
         return (True, reason) if reason else _NOT_SKIPPED
 
     def record_failure(
-        self, agent_id: str, fast_fail: bool = True, failure_type: str | None = None
+        self,
+        agent_id: str,
+        fast_fail: bool = True,
+        failure_type: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         """Tell a failure without a permit: it applies whatever the state.
 
@@ -314,23 +194,39 @@ class CircuitBreaker:
             agent_id: Who failed.
             fast_fail: Whether this failure may open the circuit by the fast-fail rule.
             failure_type: One of `FailureType`, or None if it is not known.
+            retry_after: Seconds that the provider wants to be left alone, with a `rate_limit`.
 
         Raises:
-            ValueError: `failure_type` is none of `FailureType`.
+            ValueError: `failure_type` is none of `FailureType`, or `retry_after` comes with
+                another type than `rate_limit`, is negative or not finite.
         """
-        self._fail(agent_id, _failure_type(failure_type), fast_fail, None)
+        known = None
+        if failure_type is not None or retry_after is not None:
+            known = known_type(failure_type, retry_after)
+        self._ledger.fail(agent_id, known, fast_fail, None, 0.0, retry_after)
 
     def record_success(self, agent_id: str) -> None:
         """Tell a success without a permit: it closes the circuit, whatever the state."""
-        self.store.update(agent_id, succeed, None)
+        self._ledger.succeed(agent_id)
 
     def mark_as_adhoc(self, agent_id: str) -> None:
-        """Apply the rules for adhoc agents to this one from now on, whatever its id says."""
-        self._marked[agent_id] = self._rules[Kind.ADHOC]
+        """Apply the rules for adhoc agents to this one from now on, whatever its id says.
+
+        Marks are this process's own. Of more than 65,536 the oldest are forgotten.
+        """
+        self._ledger.mark_as_adhoc(agent_id)
+
+    def force_open(self, agent_id: str) -> None:
+        """Let nobody run the agent until `reset`, whatever is told."""
+        self._ledger.change(agent_id, force, True)
+
+    def force_closed(self, agent_id: str) -> None:
+        """Let everybody run the agent until `reset`, whatever is told."""
+        self._ledger.change(agent_id, force, False)
 
     def reset(self, agent_id: str) -> None:
-        """Forget everything of the agent except the adhoc mark."""
-        self.store.update(agent_id, forget, None)
+        """Forget everything of the agent except the adhoc mark; lift a force."""
+        self._ledger.change(agent_id, forget, None)
 
     def reset_all(self) -> None:
         """Forget everything of every agent except the adhoc marks."""
@@ -339,46 +235,77 @@ class CircuitBreaker:
 
     def get_health_status(self, agent_id: str) -> HealthStatus:
         """What a person wants to know about the agent, as plain data."""
-        state = self.store.get(agent_id) or HEALTHY
-        return health_status(agent_id, state, self.store.now(), self._rules_of(agent_id))
+        return self._ledger.health(agent_id)
 
     def get_failure_velocity(self, agent_id: str) -> float:
         """Recent failures per minute; 0 below two."""
-        state, now = self.store.get(agent_id) or HEALTHY, self.store.now()
-        return velocity(recent(state, now, self._rules_of(agent_id)), now)
+        state, now = self.store.look(agent_id)
+        return velocity(recent(state, now, self._ledger.rules_of(agent_id)), now)
 
-    def _rules_of(self, agent_id: str) -> Rules:
-        return self._marked.get(agent_id) or self._rules[self._kind_of(agent_id)]
+    def on_change(self, listener: Listener) -> Callable[[], None]:
+        """Call the listener with each event from now on, see `aurora_circuit_breaker.events`.
 
-    def _fail(
-        self,
-        agent_id: str,
-        failure_type: FailureType | None,
-        fast_fail: bool,
-        permit: int | None,
-    ) -> None:
-        rules = self._rules_of(agent_id)
-        opened = self.store.update(agent_id, fail, (rules, failure_type, fast_fail, permit))
-        if opened is not None:
-            logger.warning(
-                "Circuit opened for %s %r (failures: %d), retry in %gs",
-                rules.kind,
-                agent_id,
-                opened.total,
-                rules.reset_timeout,
-            )
+        It is called by whoever made the change, before that call returns, and holds no lock: it
+        may ask and tell the breaker, and should be quick. What it raises is logged the first time.
+        Changes that other processes make are told there.
+
+        Returns:
+            A function that ends it.
+        """
+        return self._listeners.add(listener)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that is known of all agents, as data that JSON can write.
+
+        Times in it are relative to now, so that another process, with another clock, can
+        `restore` it. Slots of probes and counts of calls are left out.
+        """
+        agents = {}
+        for agent_id in self.store:
+            state, now = self.store.look(agent_id)
+            agents[agent_id] = to_plain(shifted(state, -now))
+        adhoc = list(self._ledger.marked)
+        return {"version": SNAPSHOT_VERSION, "agents": agents, "adhoc": adhoc}
+
+    def restore(self, snapshot: dict[str, Any], elapsed: float = 0.0) -> None:
+        """Take over what `snapshot` wrote; agents that it does not name stay as they are.
+
+        No listener is told. Permits from before change nothing.
+
+        Args:
+            snapshot: What was written.
+            elapsed: Seconds between then and now.
+
+        Raises:
+            ValueError: It was written by something else, or by a later version; nothing is
+                taken over then.
+        """
+        if snapshot.get("version") != SNAPSHOT_VERSION:
+            raise ValueError(f"no snapshot of version {SNAPSHOT_VERSION}")
+        try:
+            states = {
+                agent_id: shifted(from_plain(plain), -elapsed)
+                for agent_id, plain in snapshot["agents"].items()
+            }
+            adhoc = [str(agent_id) for agent_id in snapshot["adhoc"]]
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not a snapshot: {error!r}") from error
+        for agent_id in adhoc:
+            self.mark_as_adhoc(agent_id)
+        for agent_id, state in states.items():
+            self.store.update(agent_id, restore, state)
+
+
+def _ask_nobody(agent_id: str) -> object:
+    return None
+
+
+def _ask_the_store(agent_id: str) -> object:
+    return ...
 
 
 def _bad_lease(lease: float) -> ValueError:
     return ValueError(f"lease must be above 0 and finite, not {lease!r}")
-
-
-def _failure_type(name: str | None) -> FailureType | None:
-    try:
-        return _TYPES[name]
-    except KeyError:
-        known = ", ".join(FailureType)
-        raise ValueError(f"unknown failure type {name!r}; known: {known}") from None
 
 
 _process_breaker = CircuitBreaker()

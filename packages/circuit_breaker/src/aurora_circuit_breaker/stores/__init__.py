@@ -4,7 +4,8 @@ A store has one verb that changes anything, `update(agent_id, change, argument)`
 and the generation numbers, because both must be one for everybody who shares it.
 """
 
+from .fallback import FallbackStore
 from .memory import MemoryStore
-from .protocol import Store
+from .protocol import Store, StoreDownError
 
-__all__ = ["MemoryStore", "Store"]
+__all__ = ["FallbackStore", "MemoryStore", "Store", "StoreDownError"]
