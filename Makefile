@@ -8,13 +8,13 @@ PINS := .ci/constraints.txt
 VENV := .venv/.stamp
 # What `activate` does, without a shell of its own.
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
-EDITABLE := -e packages/circuit_breaker -e 'packages/spawner[cli]' -e packages/soar
+EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli]' -e packages/soar
 
 # Modules of somebody else's must not stand in for ours.
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench isolated build release pins clean
+.PHONY: help run test check bench mutants isolated build release pins clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,12 +32,16 @@ check: $(VENV) ## Lint, format, types, import contracts, names
 	@$(IN_VENV) lint-imports
 	@$(IN_VENV) pytest -q tests/architecture
 
-bench: $(VENV) ## Run every benchmark in turn
+bench: $(VENV) ## Run every benchmark in turn, beside its peers
+	@$(IN_VENV) python -m pip install --quiet --constraint $(PINS) --group bench
 	@for script in tests/benchmarks/bench_*.py; do \
-		if [ ! -e "$$script" ]; then echo "There is no $$script."; exit 0; fi; \
 		echo "== $$script"; \
 		$(IN_VENV) python "$$script" || exit; \
 	done
+
+mutants: $(VENV) ## Break the breaker in every small way: which changes do its tests notice?
+	@$(IN_VENV) python -m pip install --quiet --constraint $(PINS) --group mutants
+	@$(IN_VENV) python .ci/mutants.py
 
 isolated: build ## Test each wheel alone, in an empty environment
 	@$(IN_VENV) python .ci/isolated.py
@@ -59,7 +63,7 @@ pins: ## Write the newest versions of everything into .ci/constraints.txt
 	fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	"$$python" -m venv "$$fresh"; \
 	"$$fresh/bin/python" -m pip install --quiet --upgrade pip; \
-	"$$fresh/bin/python" -m pip install --quiet --group dev; \
+	"$$fresh/bin/python" -m pip install --quiet --group dev --group bench --group mutants; \
 	"$$fresh/bin/python" -m pip install --quiet --no-build-isolation $(EDITABLE); \
 	{ \
 		echo "# Written by 'make pins', best with the oldest Python: the names that it needs include"; \

@@ -32,9 +32,8 @@ class SharedCircuit(Protocol):
 
 class Aurora:
     def __init__(self, url: str, threshold: int, reset: float) -> None:
-        from aurora_circuit_breaker.stores.redis import RedisStore
-
         from aurora_circuit_breaker import CircuitBreaker, CircuitOpenError
+        from aurora_circuit_breaker.stores.redis import RedisStore
 
         self.refused = CircuitOpenError
         self._breaker = CircuitBreaker(
