@@ -15,6 +15,11 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no fault of an example.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # A net, seconds: nothing here takes a tenth of it.
 PATIENCE = 60

@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from aurora_spawner import reset_early_detection_monitor
 from aurora_spawner.testing import VirtualTimeLoop
+
+# A busy machine is no fault of an example.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):
