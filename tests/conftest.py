@@ -1,5 +1,6 @@
 """Shared state of the process is reset around every test."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,12 @@ from aurora_spawner import reset_early_detection_monitor
 # A busy machine is no fault of an example.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+# Whoever started the tests may ignore signals (nohup, a job in the background), and what is
+# started here would go on ignoring them.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

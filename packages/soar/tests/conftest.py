@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,12 @@ from hypothesis import settings
 # A busy machine is no fault of an example.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+# Whoever started the tests may ignore signals (nohup, a job in the background), and what is
+# started here would go on ignoring them.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 # A net, seconds: nothing here takes a tenth of it.
 PATIENCE = 60

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ from aurora_spawner.testing import VirtualTimeLoop
 # A busy machine is no fault of an example.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+# Whoever started the tests may ignore signals (nohup, a job in the background), and what is
+# started here would go on ignoring them.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):
