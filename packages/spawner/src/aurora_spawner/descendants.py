@@ -48,6 +48,9 @@ _FEW = 100
 # A killed process is gone within a millisecond; one in uninterruptible sleep may take for ever.
 _GONE_WITHIN = 0.25
 
+# Looks at an environment that seems empty.
+_GLANCES = 5
+
 # New processes can be born while others die, so that one round may not be the last.
 _ROUNDS = 50
 
@@ -117,11 +120,17 @@ def _look(pid: int) -> Process | None:
 
 def bears(process: Process, word: bytes) -> bool:
     """Whether the process's environment bears that word of the cookie."""
-    try:
-        with open(f"/proc/{process.pid}/environ", "rb", buffering=0) as file:
-            environment = file.read()
-    except OSError:
-        return False
+    environment = b""
+    # While a process becomes another program its environment is empty for a moment.
+    for _ in range(_GLANCES):
+        try:
+            with open(f"/proc/{process.pid}/environ", "rb", buffering=0) as file:
+                environment = file.read()
+        except OSError:
+            return False
+        if environment:
+            break
+        time.sleep(0.0005)
     start = environment.find(COOKIE.encode() + b"=")
     if start < 0:
         return False

@@ -38,6 +38,9 @@ _numbers = itertools.count()
 # A pipe holds 64 KiB; larger reads cost more than they save (measured: 2.8 times at 256 KiB).
 _READ_SIZE = 64 * 1024
 
+# Searches for leftovers while somebody, perhaps a stranger, goes on starting processes.
+_SEARCHES = 5
+
 # Reads in a row from one child before the others get their turn.
 _READS_IN_A_ROW = 16
 
@@ -334,7 +337,12 @@ class Child:
 
     def _end_leftovers(self) -> None:
         spared: set[int] = set()
-        self._leftovers = self._descendants()
+        for _ in range(_SEARCHES):
+            last = descendants.last_process_id()
+            self._leftovers = self._descendants()
+            # Who was born while we looked may have slipped by.
+            if self._leftovers or descendants.last_process_id() == last:
+                break
         if not self._leftovers:
             return
         for process in self._leftovers:
