@@ -479,9 +479,9 @@ def test_work_goes_on_when_logs_cannot_be_kept(soar: Command) -> None:
 def test_a_bug_of_ours_is_one_line(soar: Command) -> None:
     """What we did not foresee is exit 70, one line, and a file with the traceback."""
     (soar.folder / "sitecustomize.py").write_text(
-        "import aurora_soar.cli.run as run\n"
+        "import aurora_soar.cli.conductor as conductor\n"
         "def broken(*args, **kwargs): raise KeyError('gears')\n"
-        "run.execute_agents = broken\n"
+        "conductor.execute_agents = broken\n"
     )
     ended = soar.run("run", soar.plan(CHAIN), env={"PYTHONPATH": str(soar.folder)})
     assert ended.code == 70

@@ -1,4 +1,4 @@
-"""`aurora-soar run`: conducts one run, from the plan's agents to the exit code."""
+"""Conducts one run of a plan, from its agents to the exit code."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from aurora_spawner import (
     secrets_in,
 )
 
-__all__ = ["RunOptions", "run"]
+__all__ = ["RunOptions", "conduct"]
 
 # How often the screen is drawn and the heart is listened to, seconds.
 _TICK = 0.5
@@ -83,7 +83,7 @@ class RunOptions:
     home: Path
 
 
-def run(plan: Plan, agents: Sequence[AgentInfo], options: RunOptions) -> int:
+def conduct(plan: Plan, agents: Sequence[AgentInfo], options: RunOptions) -> int:
     """Run a plan; returns the exit code.
 
     Args:
@@ -182,17 +182,17 @@ class _Conductor:
     # What happens meanwhile
 
     def _happened(self, event: RunEvent) -> None:
-        row = self._board.apply(event, time.monotonic())
-        self._written(lambda: self._keep(event, row))
-        self._shown(lambda: self._view.saw(event, row))
+        self._board.apply(event, time.monotonic())
+        self._written(lambda: self._keep(event))
+        self._shown(lambda: self._view.saw(event))
 
-    def _keep(self, event: RunEvent, row: Row) -> None:
+    def _keep(self, event: RunEvent) -> None:
         match event:
             case SubgoalEvent(position, AttemptFinished(attempt, _, result)):
                 log = self._folder.write_attempt(
                     position, attempt, self._clean(result.output), self._clean(result.stderr)
                 )
-                row.log = None if result.success else os.path.relpath(log)
+                self._board.rows[position].log = None if result.success else os.path.relpath(log)
             case SubgoalFinished(position, output) if output.success:
                 self._folder.write_output(position, self._clean(output.output))
             case _:

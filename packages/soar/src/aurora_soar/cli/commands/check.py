@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NoReturn
 
-from aurora_soar.cli.preflight import Answerer
+import typer
+
+from aurora_soar.cli.options import Jobs, NoFallback, PlanFile, Retries, Timeout, ToolName
+from aurora_soar.cli.plans import chosen_or_exit, load_or_exit, tell_missing
+from aurora_soar.cli.preflight import Answerer, answerers
+from aurora_soar.cli.streams import outputs
 from aurora_soar.plan import (
     Plan,
     PlanSubgoal,
@@ -13,17 +20,40 @@ from aurora_soar.plan import (
     longest_duration,
     rounds,
 )
-from aurora_spawner import format_duration, safe_line
+from aurora_spawner import ExitCode, format_duration, safe_line
 
-__all__ = ["describe"]
+__all__ = ["check_command", "describe_and_exit"]
 
 
-def describe(plan: Plan, answerers: Sequence[Answerer], *, fallback_to_llm: bool) -> Iterator[str]:
+@outputs()
+def check_command(
+    plan: PlanFile,
+    jobs: Jobs = None,
+    no_fallback: NoFallback = False,
+    retries: Retries = None,
+    timeout: Timeout = None,
+    tool: ToolName = None,
+) -> None:
+    """Show what a plan would run, in which order and why; start nothing."""
+    loaded = load_or_exit(plan, jobs, retries, timeout)
+    found = answerers(loaded, tool, chosen_or_exit(tool))
+    describe_and_exit(loaded, found, fallback_to_llm=not no_fallback)
+
+
+def describe_and_exit(plan: Plan, found: list[Answerer], *, fallback_to_llm: bool) -> NoReturn:
+    """Print what would run, complain of what is missing, and end."""
+    for line in _describe(plan, found, fallback_to_llm=fallback_to_llm):
+        print(line)
+    sys.stdout.flush()
+    raise typer.Exit(ExitCode.NO_TOOL if tell_missing(found) else ExitCode.OK)
+
+
+def _describe(plan: Plan, found: Sequence[Answerer], *, fallback_to_llm: bool) -> Iterator[str]:
     """The plan in lines.
 
     Args:
         plan: The plan.
-        answerers: Who answers for each subgoal.
+        found: Who answers for each subgoal.
         fallback_to_llm: Whether a plain LLM answers where an agent failed.
     """
     yield (
@@ -34,11 +64,11 @@ def describe(plan: Plan, answerers: Sequence[Answerer], *, fallback_to_llm: bool
         yield ""
         yield f"Round {number}"
         yield from _columns([_subgoal(plan, subgoal) for subgoal in subgoals])
-    if answerers:
+    if found:
         yield ""
         yield "Agents"
         known = plan.agents.keys()
-        agents = {each.agent.id: each for each in answerers}
+        agents = {each.agent.id: each for each in found}
         yield from _columns([_agent(each, known) for each in agents.values()])
 
 

@@ -1,0 +1,63 @@
+"""The flags that several commands share, and what their values are checked against."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aurora_soar.plan import did_you_mean
+from aurora_spawner import TOOLS, parse_duration
+
+__all__ = ["Jobs", "NoFallback", "PlanFile", "Retries", "Timeout", "ToolName", "known_tool"]
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def known_tool(name: str | None) -> str | None:
+    """The name, if a tool for agents that are no programs has it, or None.
+
+    Raises:
+        typer.BadParameter: No tool has it.
+    """
+    # `command` is no choice for all: each agent that is a program names its own.
+    known = [tool for tool in TOOLS if tool != "command"]
+    if name is not None and name not in known:
+        hint = did_you_mean(name, known) or f" There are {', '.join(known)}."
+        raise typer.BadParameter(f'unknown tool "{name}".{hint}')
+    return name
+
+
+PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="The plan file, TOML or JSON.")]
+Jobs = Annotated[
+    int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Agents at once.")
+]
+Retries = Annotated[
+    int | None,
+    typer.Option("--retries", min=0, metavar="N", help="Further attempts of every subgoal."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", parser=_seconds, metavar="TIME", help="For every attempt: 90, 30m, 1h30m."
+    ),
+]
+ToolName = Annotated[
+    str | None,
+    typer.Option(
+        "--tool",
+        metavar="NAME",
+        callback=known_tool,
+        help="Who answers for every agent that is no program: "
+        "claude, codex, gemini, opencode; extract: no model.",
+    ),
+]
+NoFallback = Annotated[
+    bool,
+    typer.Option("--no-fallback", help="Do not ask the plain LLM where an agent failed."),
+]

@@ -1,0 +1,27 @@
+"""What every command does with its two streams: data to one, complaints to the other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from aurora_spawner import output_lost, safe_line
+
+__all__ = ["complain", "outputs"]
+
+
+@contextmanager
+def outputs() -> Iterator[None]:
+    """End with the right code where an output cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise typer.Exit(output_lost("aurora-soar", error)) from None
+
+
+def complain(text: str) -> None:
+    """Say one line on standard error; untrusted parts of it are made safe."""
+    print(safe_line(text), file=sys.stderr)
