@@ -33,10 +33,11 @@ class Run:
     def __init__(self, *rows: Row, limit: int = 4) -> None:
         self.now = 1000.0
         self.board = Board("auth-rewrite", rows, limit=limit, started=self.now)
-        self.saw: Callable[[object, Row], None] = lambda event, row: None
+        self.saw: Callable[[object], None] = lambda event: None
 
     def happens(self, event: SubgoalStarted | SubgoalEvent | SubgoalFinished) -> None:
-        self.saw(event, self.board.apply(event, self.now))
+        self.board.apply(event, self.now)
+        self.saw(event)
 
     def start(self, position: int) -> None:
         self.happens(SubgoalStarted(position))
@@ -378,7 +379,7 @@ def test_the_live_view_draws_in_place_and_clears_after_a_resize() -> None:
     written = console.file
     assert isinstance(written, io.StringIO)
     view.start()
-    view.saw(SubgoalStarted(0), run.board.rows[0])
+    view.saw(SubgoalStarted(0))
     view.tick()
     assert "\x1b[2J" not in written.getvalue()
     assert "\x1b[1A" in written.getvalue()

@@ -1,7 +1,17 @@
 """Run a plan of agents: dependencies, retries, fallback, truthful ordered results."""
 
 from aurora_soar.agents import Agent, AgentInfo, AgentRegistry
-from aurora_soar.events import OnRunEvent, RunEvent, SubgoalEvent, SubgoalFinished, SubgoalStarted
+from aurora_soar.events import (
+    BudgetWarned,
+    CircuitChanged,
+    OnRunEvent,
+    RunEvent,
+    SubgoalEvent,
+    SubgoalFinished,
+    SubgoalStarted,
+    ToolParked,
+    ToolResumed,
+)
 from aurora_soar.matching import AgentMatcher
 from aurora_soar.phases import execute_agents
 from aurora_soar.results import AgentOutput, CollectResult, Outcome
@@ -12,6 +22,8 @@ __all__ = [
     "AgentMatcher",
     "AgentOutput",
     "AgentRegistry",
+    "BudgetWarned",
+    "CircuitChanged",
     "CollectResult",
     "OnRunEvent",
     "Outcome",
@@ -19,5 +31,7 @@ __all__ = [
     "SubgoalEvent",
     "SubgoalFinished",
     "SubgoalStarted",
+    "ToolParked",
+    "ToolResumed",
     "execute_agents",
 ]

@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished, SubgoalStarted
+from aurora_soar.events import (
+    BudgetWarned,
+    CircuitChanged,
+    RunEvent,
+    SubgoalEvent,
+    SubgoalFinished,
+    SubgoalStarted,
+    ToolParked,
+    ToolResumed,
+)
 from aurora_soar.results import AgentOutput, Outcome
 from aurora_spawner import (
     AttemptFinished,
@@ -131,6 +140,8 @@ class Board:
         limit: How many agents may run at once.
         started: When the run began.
         rows: The rows; an event's `position` is the place in here.
+        parked: When each tool that a provider's limit has parked resumes, and why it is.
+        circuits: What was told last of each circuit that is not closed, and when.
     """
 
     def __init__(self, name: str, rows: Sequence[Row], *, limit: int, started: float) -> None:
@@ -138,24 +149,24 @@ class Board:
         self.limit = limit
         self.started = started
         self.rows = list(rows)
+        self.parked: dict[str, tuple[float, str]] = {}
+        self.circuits: dict[str, tuple[float, CircuitChanged]] = {}
 
-    def apply(self, event: RunEvent, now: float) -> Row:
-        """Take note of an event; returns the row that it changed."""
-        row = self.rows[event.position]
+    def apply(self, event: RunEvent, now: float) -> None:
+        """Take note of an event."""
         match event:
-            case SubgoalStarted():
-                row.state = State.RUNNING
-                row.started = now
-            case SubgoalEvent(event=inner):
-                _hear(row, inner, now)
-            case SubgoalFinished(output=output):
-                row.state = State(output.outcome)
-                row.output = output
-                row.finished = now
-                row.last_line = _last_line(output.output) or row.last_line
-                if output.fallback:
-                    row.agent_seconds += output.seconds
-        return row
+            case SubgoalStarted() | SubgoalEvent() | SubgoalFinished():
+                _apply(event, self.rows[event.position], now)
+            case ToolParked(tool, seconds, reason):
+                self.parked[tool] = (now + seconds, reason)
+            case ToolResumed(tool):
+                self.parked.pop(tool, None)
+            case CircuitChanged(agent_id, "closed"):
+                self.circuits.pop(agent_id, None)
+            case CircuitChanged(agent_id):
+                self.circuits[agent_id] = (now, event)
+            case BudgetWarned():
+                pass
 
     def cut(self, reason: str, now: float) -> None:
         """Nothing comes any more: who is under way is unfinished, who waits was never started."""
@@ -189,6 +200,22 @@ class Board:
     def agent_seconds(self) -> float:
         """What all finished attempts took together."""
         return sum(row.agent_seconds for row in self.rows)
+
+
+def _apply(event: SubgoalStarted | SubgoalEvent | SubgoalFinished, row: Row, now: float) -> None:
+    match event:
+        case SubgoalStarted():
+            row.state = State.RUNNING
+            row.started = now
+        case SubgoalEvent(event=inner):
+            _hear(row, inner, now)
+        case SubgoalFinished(output=output):
+            row.state = State(output.outcome)
+            row.output = output
+            row.finished = now
+            row.last_line = _last_line(output.output) or row.last_line
+            if output.fallback:
+                row.agent_seconds += output.seconds
 
 
 def _hear(row: Row, event: Event, now: float) -> None:

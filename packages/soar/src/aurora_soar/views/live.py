@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from aurora_soar.events import RunEvent
-from aurora_soar.views.board import Board, Row
+from aurora_soar.views.board import Board
 from aurora_soar.views.table import frame
 from aurora_soar.views.theme import Glyphs
 from aurora_spawner import safe_line
@@ -34,7 +34,7 @@ class LiveView:
         """Draw the table for the first time."""
         self._live.start(refresh=True)
 
-    def saw(self, event: RunEvent, row: Row) -> None:
+    def saw(self, event: RunEvent) -> None:
         """Nothing yet: many events share one drawing."""
 
     def note(self, text: str) -> None:

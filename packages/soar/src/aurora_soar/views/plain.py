@@ -13,7 +13,14 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished, SubgoalStarted
+from aurora_soar.events import (
+    RunEvent,
+    SubgoalEvent,
+    SubgoalFinished,
+    SubgoalStarted,
+    ToolParked,
+    ToolResumed,
+)
 from aurora_soar.results import Outcome
 from aurora_soar.views.board import Board, Row, State
 from aurora_soar.views.theme import STYLES, VERBS, Glyphs, first_line
@@ -67,8 +74,20 @@ class PlainView:
     def start(self) -> None:
         """Show nothing: the first line is the first start."""
 
-    def saw(self, event: RunEvent, row: Row) -> None:
+    def saw(self, event: RunEvent) -> None:
         """Print the change, if it is one."""
+        match event:
+            case SubgoalStarted() | SubgoalEvent() | SubgoalFinished():
+                self._saw(event, self._board.rows[event.position])
+            case ToolParked(tool, seconds, reason):
+                said = f"{first_line(reason)}, resumes in {format_duration(seconds)}"
+                self._line("PARKED", "yellow", safe_line(tool), said)
+            case ToolResumed(tool):
+                self._line("RESUMED", "", safe_line(tool))
+            case _:
+                pass
+
+    def _saw(self, event: SubgoalStarted | SubgoalEvent | SubgoalFinished, row: Row) -> None:
         match event:
             case SubgoalStarted():
                 self._change(State.RUNNING, row, safe_line(row.agent))

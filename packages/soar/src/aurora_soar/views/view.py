@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.text import Text
 
 from aurora_soar.events import RunEvent
-from aurora_soar.views.board import Row
 from aurora_spawner import safe_line
 
 __all__ = ["SilentView", "View", "error_console"]
@@ -39,8 +38,8 @@ class View(Protocol):
     def start(self) -> None:
         """The run begins."""
 
-    def saw(self, event: RunEvent, row: Row) -> None:
-        """Something happened; `row` is what the board knows of it by now."""
+    def saw(self, event: RunEvent) -> None:
+        """Something happened; the board knows of it."""
 
     def note(self, text: str) -> None:
         """Tell people something that is no event."""
@@ -61,7 +60,7 @@ class SilentView:
     def start(self) -> None:
         """Show nothing."""
 
-    def saw(self, event: RunEvent, row: Row) -> None:
+    def saw(self, event: RunEvent) -> None:
         """Show nothing."""
 
     def note(self, text: str) -> None:
