@@ -1,0 +1,43 @@
+"""Where things of the user's are kept across projects and runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["config_folder", "make_private", "state_folder"]
+
+
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """What the command learns by itself: `$XDG_STATE_HOME/aurora`, or `~/.local/state/aurora`."""
+    return _base("XDG_STATE_HOME", environment, ".local", "state")
+
+
+def config_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """What the user decides: `$XDG_CONFIG_HOME/aurora`, or `~/.config/aurora`."""
+    return _base("XDG_CONFIG_HOME", environment, ".config")
+
+
+def _base(variable: str, environment: Mapping[str, str], *default: str) -> Path:
+    named = environment.get(variable, "")
+    # The XDG base directory specification: a path that is not absolute is to be ignored.
+    base = Path(named) if os.path.isabs(named) else _home(environment).joinpath(*default)
+    return base / "aurora"
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    named = environment.get("HOME", "")
+    return Path(named) if os.path.isabs(named) else Path.home()
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only the user can look into, and those above it that are missing.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
