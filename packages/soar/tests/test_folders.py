@@ -16,7 +16,7 @@ def test_folders_follow_the_xdg_variables_and_fall_back_to_the_home_folder() -> 
 def test_a_private_folder_is_the_users_alone_and_made_with_those_above_it(
     tmp_path: Path,
 ) -> None:
-    """A missing folder is made with mode 0700 whatever stands above it; a second time is no error."""
+    """A missing folder is made with mode 0700; a second time is no error."""
     folder = tmp_path / "a" / "b"
     make_private(folder)
     make_private(folder)
