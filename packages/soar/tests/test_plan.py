@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_soar.plan import Plan, load_plan, longest_duration, rounds
+from aurora_soar.plan import Plan, PlanError, load_plan, longest_duration, rounds
 from aurora_spawner import parse_duration
 
 
@@ -80,6 +80,33 @@ def test_toml_and_json_mean_the_same(tmp_path: Path) -> None:
     data = {"name": "x", "subgoals": [{"id": "a", "description": "b", "timeout": "1m"}]}
     toml = 'name = "x"\n[[subgoals]]\nid = "a"\ndescription = "b"\ntimeout = "1m"\n'
     assert written(tmp_path, toml) == written(tmp_path, json.dumps(data), "work.json")
+
+
+def test_yaml_and_json_mean_the_same(tmp_path: Path) -> None:
+    """YAML is read into the same model, and an error of it is told with its line."""
+    data = {"name": "work", "subgoals": [{"id": "a", "description": "A.", "retries": 0}]}
+    (tmp_path / "work.json").write_text(json.dumps(data))
+    text = "name: work\nsubgoals:\n  - id: a\n    description: A.\n    retries: 0\n"
+    assert written(tmp_path, text, "work.yaml") == load_plan(tmp_path / "work.json")
+    with pytest.raises(PlanError, match=r'work\.yml:5: unknown key "retires" in subgoal "a"'):
+        written(tmp_path, text.replace("retries", "retires"), "work.yml")
+
+
+def test_an_agent_takes_tool_command_and_model_from_its_base_as_one_choice() -> None:
+    """An agent that names its own tool does not take the base's model, but all else."""
+    plan = Plan.model_validate(
+        {
+            "name": "work",
+            "agents": {
+                "coder": {"tool": "claude", "model": "opus", "env": "minimal", "fallback": "b"},
+                "b": {"base": "coder", "tool": "codex", "fallback": "c"},
+                "c": {"base": "coder", "max_concurrent": 2},
+            },
+        }
+    )
+    configs = {agent.id: dict(agent.config) for agent in plan.registry()}
+    assert configs["b"] == {"tool": "codex", "env": "minimal", "fallback": "c"}
+    assert configs["c"] == {**configs["coder"], "max_concurrent": 2}
 
 
 def test_a_mark_of_byte_order_is_no_error(tmp_path: Path) -> None:

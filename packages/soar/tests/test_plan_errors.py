@@ -33,7 +33,11 @@ SUBGOAL = """
             'depend_on = ["api"]',
             'plan.toml:4: unknown key "depend_on" in subgoal "web". Did you mean "depends_on"?',
         ),
-        ('check = ["pytest"]', 'plan.toml:4: "check" is not supported yet in subgoal "web"'),
+        (
+            'check = "pytest -q"',
+            'plan.toml:4: "check" in subgoal "web": '
+            'must be a list of words, as in ["make", "test"]',
+        ),
         (
             'timeout = "5 apples"',
             'plan.toml:4: "timeout" in subgoal "web": "5 apples" is no duration; '
@@ -89,7 +93,14 @@ def test_a_wrong_key_of_a_subgoal(tmp_path: Path, rest: str, told: str) -> None:
             "limits.max_concurrent = 0",
             'plan.toml:1: "max_concurrent" in limits: must be at least 1, not 0',
         ),
-        ("limits.budget_usd = 1.5", 'plan.toml:1: "budget_usd" is not supported yet in limits'),
+        (
+            "limits.budget_usd = 0",
+            'plan.toml:1: "budget_usd" in limits: must be more than 0, not 0',
+        ),
+        (
+            "limits.per_tool.cluade = 2",
+            'plan.toml:1: unknown tool "cluade" in limits. Did you mean "claude"?',
+        ),
         ("defaults = 3", 'plan.toml:1: "defaults": must be a table, not 3'),
         ("subgoals = [3]", "plan.toml:1: subgoal 1 must be a table, not 3"),
         ("agents.coder = 3", 'plan.toml:1: agent "coder" must be a table, not 3'),
@@ -123,7 +134,12 @@ def test_a_wrong_key_of_a_subgoal(tmp_path: Path, rest: str, told: str) -> None:
         ),
         (
             'agents.coder.fallback = "other"',
-            'plan.toml:1: "fallback" is not supported yet in agent "coder"',
+            'plan.toml:1: agent "coder" has the fallback "other", which is no agent here.',
+        ),
+        (
+            'agents.a = { tool = "claude", fallback = "b" }\n'
+            'agents.b = { tool = "codex", fallback = "a" }',
+            "plan.toml:1: fallbacks form a cycle: a -> b -> a",
         ),
         (
             'agents.coder = { description = "Codes.", base = "codr" }\n'
@@ -265,7 +281,16 @@ def test_a_json_plan_is_told_of_with_lines_too(tmp_path: Path) -> None:
         ("plan.json", b"[]", 'plan.json: must be an object: { "subgoals": [...] }'),
         ("plan.json", b"[" * 100_000, "plan.json: is nested too deeply"),
         ("plan.toml", b"# \xff", "plan.toml:1: is not UTF-8 text"),
-        ("plan.yaml", b"", "plan.yaml: YAML is not supported yet; write the plan as TOML or JSON"),
+        ("plan.yaml", b"a: [", "plan.yaml:1: not valid YAML: "),
+        ("plan.yaml", b"a: 1\na: 2\n", 'plan.yaml:2: the key "a" stands twice'),
+        ("plan.yml", b"x: 1\non: 2\n", "plan.yml:2: the key on is no text; put it in quotes"),
+        ("plan.yaml", b"- 1", 'plan.yaml: must be an object: { "subgoals": [...] }'),
+        (
+            "plan.yaml",
+            b"name: !!python/object/apply:os.system ['true']",
+            "plan.yaml:1: not valid YAML: could not determine a constructor for the tag",
+        ),
+        ("plan.yaml", b"limits: &a\n  x: *b\n", "plan.yaml:2: not valid YAML: "),
     ],
 )
 def test_a_file_that_is_no_plan(tmp_path: Path, name: str, content: bytes, told: str) -> None:

@@ -24,6 +24,7 @@ def cross_check(data: Mapping[str, Any]) -> Iterator[Fault]:
         for position, subgoal in enumerate(_list(data, "subgoals"))
         if _is_table(subgoal)
     }
+    yield from _check_limits(_table(data, "limits"))
     yield from _check_agents(agents)
     yield from _check_descriptions(data, subgoals, agents)
     ids: dict[str, int] = {}
@@ -51,9 +52,25 @@ def _check_agents(agents: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
                 f'agent "{name}" has the base "{base}", which is no agent here.'
                 + did_you_mean(base, agents.keys() - {name}),
             )
-    needs = {name: [base] for name, agent in agents.items() if (base := _text(agent, "base"))}
-    for circle in _circles(needs):
-        yield Fault(("agents", circle[0], "base"), f"agents form a cycle: {' -> '.join(circle)}")
+        fallback = _text(agent, "fallback")
+        if fallback is not None and fallback not in agents:
+            yield Fault(
+                ("agents", name, "fallback"),
+                f'agent "{name}" has the fallback "{fallback}", which is no agent here.'
+                + did_you_mean(fallback, agents.keys() - {name}),
+            )
+    for key, what in (("base", "agents form a cycle"), ("fallback", "fallbacks form a cycle")):
+        needs = {name: [other] for name, agent in agents.items() if (other := _text(agent, key))}
+        for circle in _circles(needs):
+            yield Fault(("agents", circle[0], key), f"{what}: {' -> '.join(circle)}")
+
+
+def _check_limits(limits: Mapping[str, Any]) -> Iterator[Fault]:
+    known = [tool for tool in TOOLS if tool != "command"]
+    for tool in _table(limits, "per_tool"):
+        if tool not in known:
+            hint = did_you_mean(tool, known) or f" There are {', '.join(known)}."
+            yield Fault(("limits", "per_tool", tool), f'unknown tool "{tool}" in limits.{hint}')
 
 
 def _wrong_tool(tool: str, *, has_command: bool) -> tuple[str, str] | None:

@@ -13,6 +13,7 @@ from aurora_soar.plan.lines import Lines, json_lines, toml_lines
 from aurora_soar.plan.model import Plan
 from aurora_soar.plan.problems import Fault, PlanError, Problem
 from aurora_soar.plan.validation import validate
+from aurora_soar.plan.yaml import YamlError, parse_yaml
 
 __all__ = ["load_plan"]
 
@@ -20,7 +21,7 @@ _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$
 
 
 def load_plan(path: str | Path) -> Plan:
-    """The plan in a file: TOML, or JSON if its name ends in `.json`.
+    """The plan in a file: TOML, or JSON or YAML if its name says so.
 
     Descriptions that stand in files of their own are read too.
 
@@ -40,8 +41,6 @@ def load_plan(path: str | Path) -> Plan:
 
 
 def _read(path: Path) -> str:
-    if path.suffix in {".yaml", ".yml"}:
-        raise _refused(path, None, "YAML is not supported yet; write the plan as TOML or JSON")
     try:
         # Some editors put a mark of byte order first.
         return path.read_text(encoding="utf-8-sig")
@@ -56,19 +55,25 @@ def _read(path: Path) -> str:
 
 def _parse(path: Path, text: str) -> tuple[dict[str, Any], Lines]:
     try:
-        if path.suffix != ".json":
-            return tomllib.loads(text), toml_lines(text)
-        data = json.loads(text)
+        match path.suffix:
+            case ".json":
+                data, lines = json.loads(text), None
+            case ".yaml" | ".yml":
+                data, lines = parse_yaml(text)
+            case _:
+                return tomllib.loads(text), toml_lines(text)
     except tomllib.TOMLDecodeError as error:
         raise _refused(path, *_place(str(error), text)) from None
     except json.JSONDecodeError as error:
         problem = f"not valid JSON: {error.msg} (column {error.colno})"
         raise _refused(path, error.lineno, problem) from None
+    except YamlError as error:
+        raise _refused(path, error.line, str(error)) from None
     except RecursionError:
         raise _refused(path, None, "is nested too deeply") from None
     if not isinstance(data, dict):
         raise _refused(path, None, 'must be an object: { "subgoals": [...] }')
-    return data, json_lines(text)
+    return data, lines or json_lines(text)
 
 
 def _place(message: str, text: str) -> tuple[int, str]:

@@ -1,18 +1,19 @@
 """What a plan is: its tables and their keys.
 
 Each key's meaning is documented here; what keys have to do with each other is in `checks`.
+Nothing in a plan widens what an agent may do: that is for the command line alone.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from aurora_soar.agents import AgentInfo, AgentRegistry
 from aurora_spawner import parse_duration
 
-__all__ = ["NOT_YET", "Defaults", "Limits", "Plan", "PlanAgent", "PlanSubgoal"]
+__all__ = ["Defaults", "Isolation", "Limits", "Plan", "PlanAgent", "PlanSubgoal"]
 
 
 def _words(value: object) -> object:
@@ -29,6 +30,11 @@ def _items(value: object) -> object:
 Name = Annotated[str, Field(min_length=1)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+Command = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
+
+Isolation: TypeAlias = Literal["worktree", "none"]
+"""Where an agent that may write works: in a git worktree of its own, or where we stand."""
 
 
 class _Table(BaseModel):
@@ -41,10 +47,17 @@ class Limits(_Table):
     Attributes:
         max_concurrent: Agents at once.
         global_timeout: Seconds for everything; None: as long as the plan can need.
+        budget_usd: What the agents may cost, as far as they tell; None: anything. When it is
+            reached nothing new starts, and what is finished stays.
+        budget_tokens: The same in tokens, read and written together.
+        per_tool: Agents at once through one agent CLI, by its name.
     """
 
-    max_concurrent: Annotated[int, Field(ge=1)] = 5
+    max_concurrent: AtLeastOne = 5
     global_timeout: Seconds | None = None
+    budget_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    budget_tokens: AtLeastOne | None = None
+    per_tool: dict[Name, AtLeastOne] = {}
 
 
 class Defaults(_Table):
@@ -54,11 +67,13 @@ class Defaults(_Table):
         agent: Who gets them.
         timeout: Seconds for one attempt.
         retries: Further attempts after a failed one.
+        isolation: Where agents that may write work; None: in worktrees if two can overlap.
     """
 
     agent: Name | None = None
     timeout: Seconds = 300.0
     retries: Count = 2
+    isolation: Isolation | None = None
 
 
 class PlanAgent(_Table):
@@ -68,25 +83,44 @@ class PlanAgent(_Table):
         tool: The agent CLI that answers for it; None: the one of the command line, else the
             first on PATH.
         command: The program that it is, with its arguments; its prompt is on standard input.
+        model: The model that the tool is to use; None: the one of the command line, else the
+            tool's own choice.
         description: Who it is, in words.
         base: An agent whose keys hold where this one has none. `tool` and `command` are one
-            choice: an agent with one of them takes neither from its base.
+            choice: an agent with one of them takes neither from its base, and no model.
+        fallback: The agent that is asked when this one has failed, before the plain LLM is.
+        env: `inherit`: it gets our environment. `minimal`: only what programs commonly need
+            (see `aurora_soar.environment`) and what `pass_env` names.
+        pass_env: Variables that a minimal environment has too.
+        permissions: What it may do at most; the command line decides, and this only narrows it.
+        max_concurrent: Of this agent at once; None: as many as there may be at all.
+        isolation: As in `defaults`, for this agent.
     """
 
     tool: Name | None = None
-    command: Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)] | None = None
+    command: Command | None = None
+    model: Name | None = None
     description: str | None = None
     base: Name | None = None
+    fallback: Name | None = None
+    env: Literal["inherit", "minimal"] | None = None
+    pass_env: Annotated[tuple[Name, ...], BeforeValidator(_words)] | None = None
+    permissions: Literal["read-only", "workspace-write", "full-access"] | None = None
+    max_concurrent: AtLeastOne | None = None
+    isolation: Isolation | None = None
 
     def over(self, base: PlanAgent) -> PlanAgent:
         """This agent, with its base's keys where it has none."""
-        chose = self.tool is not None or self.command is not None
-        return PlanAgent(
-            tool=self.tool if chose else base.tool,
-            command=self.command if chose else base.command,
-            description=base.description if self.description is None else self.description,
-            base=base.base,
-        )
+        own = self.model_dump(exclude_none=True)
+        theirs = base.model_dump(exclude_none=True)
+        if self.tool is not None or self.command is not None:
+            for key in ("tool", "command", "model"):
+                theirs.pop(key, None)
+        return PlanAgent(**{**theirs, **own, "base": base.base})
+
+    def config(self) -> dict[str, Any]:
+        """Its settings as collect reads them: every key that is set and says what to run."""
+        return self.model_dump(exclude_none=True, exclude={"base", "description"})
 
 
 class PlanSubgoal(_Table):
@@ -103,6 +137,8 @@ class PlanSubgoal(_Table):
         timeout: Seconds for one attempt; None: `defaults.timeout`.
         retries: Further attempts after a failed one; None: `defaults.retries`.
         is_critical: If it fails, nothing else starts.
+        check: A program that has to succeed for an answer to count, with its arguments; it runs
+            where the agent worked.
     """
 
     id: Name
@@ -114,6 +150,7 @@ class PlanSubgoal(_Table):
     timeout: Seconds | None = None
     retries: Count | None = None
     is_critical: bool = False
+    check: Command | None = None
 
 
 class Plan(_Table):
@@ -165,7 +202,7 @@ class Plan(_Table):
     def registry(self) -> AgentRegistry:
         """The registered agents, each with what it has from its bases."""
         return AgentRegistry(
-            AgentInfo(name, agent.description or "", _config(agent))
+            AgentInfo(name, agent.description or "", agent.config())
             for name, agent in ((name, self._inherited(name)) for name in self.agents)
         )
 
@@ -174,16 +211,3 @@ class Plan(_Table):
         while agent.base is not None:
             agent = agent.over(self.agents[agent.base])
         return agent
-
-
-def _config(agent: PlanAgent) -> dict[str, object]:
-    keys = {"tool": agent.tool, "command": agent.command}
-    return {key: value for key, value in keys.items() if value is not None}
-
-
-NOT_YET = {
-    Limits: frozenset({"budget_usd"}),
-    PlanAgent: frozenset({"env", "fallback", "model"}),
-    PlanSubgoal: frozenset({"check"}),
-}
-"""Keys that a plan will know one day; until then they are refused by name."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from aurora_soar.plan.checks import cross_check
 from aurora_soar.plan.lines import KeyPath
-from aurora_soar.plan.model import NOT_YET, Defaults, Limits, Plan, PlanAgent, PlanSubgoal
+from aurora_soar.plan.model import Defaults, Limits, Plan, PlanAgent, PlanSubgoal
 from aurora_soar.plan.problems import Fault, did_you_mean, label
 
 __all__ = ["validate"]
@@ -21,6 +21,8 @@ _SHOWN = 40
 _MUST_BE = {
     "bool_type": "true or false",
     "dict_type": "a table",
+    "float_type": "a number",
+    "greater_than": "more than {gt:g}",
     "greater_than_equal": "at least {ge}",
     "int_type": "a whole number",
     "list_type": "a list",
@@ -70,8 +72,6 @@ def _problem(detail: Mapping[str, Any]) -> str:
 
 
 def _unknown_key(key: str, where: str, model: type[BaseModel]) -> str:
-    if key in NOT_YET.get(model, ()):
-        return f'"{key}" is not supported yet{where}'
     known = list(model.model_fields)
     hint = did_you_mean(key, known) or f" There are {', '.join(known)}."
     return f'unknown key "{key}"{where}.{hint}'
