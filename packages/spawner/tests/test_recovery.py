@@ -27,7 +27,7 @@ from aurora_spawner import (
     spawn_with_retry_and_fallback,
 )
 from aurora_spawner.failures import PERMANENT
-from aurora_spawner.recovery import recover
+from aurora_spawner.recovery import LIMITED_ATTEMPTS, recover
 from aurora_spawner.testing import run_virtual
 
 OK = SpawnResult(success=True, output="answer", error=None, exit_code=0)
@@ -508,3 +508,78 @@ class TestTheFunction:
             with pytest.raises(ValueError, match="timeout"):
                 run_virtual(spawn_with_retry_and_fallback(task))
         assert agent.asked == []
+
+
+class Queue:
+    """A turn that is given at once until it is refused, and remembers who took and gave back."""
+
+    def __init__(self, refuse_after: int = 1000) -> None:
+        self.left = refuse_after
+        self.said: list[str] = []
+
+    async def take(self) -> str | None:
+        if not self.left:
+            return "the budget is spent"
+        self.left -= 1
+        self.said.append("take")
+        return None
+
+    def give_back(self, result: SpawnResult | None) -> None:
+        self.said.append("nothing" if result is None else result.error or "ok")
+
+
+class TestTurn:
+    def test_it_is_held_for_each_attempt_and_the_fallback_and_for_no_wait(self) -> None:
+        """Whoever waits for a retry holds no turn, and the fallback takes one too."""
+        queue, held = Queue(), []
+        agent = Agent([failed("a"), failed("b"), OK])
+
+        def seen(event: Event) -> None:
+            if isinstance(event, RetryScheduled):
+                held.append(queue.said[-1])
+
+        result = run(
+            task_for(agent, turn=queue, max_retries=1, fallback_to_llm=True, on_event=seen)
+        )
+        assert result.fallback
+        assert queue.said == ["take", "a", "take", "b", "take", "ok"]
+        assert held == ["a"]
+
+    def test_a_refusal_keeps_the_last_result(self) -> None:
+        """A turn that is refused ends the retries; the first one makes a failure of its own."""
+        result = run(task_for(Agent([failed("a")]), turn=Queue(1)))
+        assert (result.error, result.retry_count, result.fallback) == ("a", 0, False)
+        result = run(task_for(Agent([OK]), turn=Queue(0)))
+        assert (result.success, result.error) == (False, "the budget is spent")
+
+    def test_it_is_given_back_when_the_attempt_is_cancelled_or_not_admitted(self) -> None:
+        """No way out of an attempt keeps the turn."""
+        queue = Queue()
+        with pytest.raises(asyncio.CancelledError):
+            run(task_for(Agent([asyncio.CancelledError()]), turn=queue))
+        assert queue.said == ["take", "nothing"]
+        queue = Queue()
+        gate = Doorman([False])
+        run(task_for(Agent([OK]), turn=queue, gate=gate))
+        assert queue.said == ["take", "nothing"]
+
+    def test_a_providers_limit_uses_up_no_retry(self) -> None:
+        """Attempts that end on a limit are made up for, a bounded number of times, and counted."""
+        limited = failed("429", FailureType.RATE_LIMIT)
+        agent = Agent([limited, limited, failed("boom"), OK])
+        result = run(task_for(agent, turn=Queue(), max_retries=1))
+        assert (result.success, result.retry_count, result.fallback) == (True, 3, False)
+        agent = Agent([limited])
+        result = run(task_for(agent, turn=Queue(), max_retries=1))
+        assert len(agent.asked) == LIMITED_ATTEMPTS + 2
+        agent = Agent([limited])
+        run(task_for(agent, max_retries=1))
+        assert len(agent.asked) == 2
+
+
+def test_a_deadline_that_moves_is_asked_when_it_matters() -> None:
+    """A retry starts if the deadline, as it stands then, has not come."""
+    agent = Agent([failed(), OK])
+    assert not run(task_for(agent, deadline=lambda: 0.0)).success
+    agent = Agent([failed(), OK])
+    assert run(task_for(agent, deadline=lambda: 100.0)).success

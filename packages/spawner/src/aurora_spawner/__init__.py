@@ -40,7 +40,7 @@ from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
 from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
 from aurora_spawner.progress import Progress
-from aurora_spawner.recovery import Gate, Permit, RecoverableTask, failure_type_of
+from aurora_spawner.recovery import Gate, Permit, RecoverableTask, Turn, failure_type_of
 from aurora_spawner.redact import redact, secrets_in
 from aurora_spawner.spawner import (
     spawn,
@@ -86,6 +86,7 @@ __all__ = [
     "TaskEvent",
     "TaskFinished",
     "TaskStarted",
+    "Turn",
     "UnknownToolError",
     "Warned",
     "classify",

@@ -2,12 +2,17 @@
 
 The rules:
 
+- A turn, where the task has one, is taken before each attempt, the fallback too, and given back
+  after it: nobody holds one while it waits for a retry. If it is refused, the last result stands.
+
 - A gate is asked before each attempt of the agent and told its outcome once: success, failure
   with its type, or nothing when the attempt was cut by a cancellation. The fallback is neither
   asked nor told.
 - A refusal ends the retries and keeps the last error.
 - What the same call would meet again at once (`PERMANENT`) is not retried, and no retry starts
   at or after the deadline.
+- Who has a turn waits for a provider's limit to pass, and does so at no cost: an attempt that ended
+  on one is repeated, `LIMITED_ATTEMPTS` times at most, without using up a retry.
 - The fallback is asked once, after the last attempt failed. If it fails too, the agent's result
   stands. A program (`command`) has none: a model cannot stand in for a test run.
 """
@@ -34,10 +39,14 @@ from aurora_spawner.failures import PERMANENT, FailureType, classify
 from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import named_policy
 
-__all__ = ["Gate", "Permit", "RecoverableTask", "failure_type_of", "recover"]
+__all__ = ["Gate", "Permit", "RecoverableTask", "Turn", "failure_type_of", "recover"]
 
 # How much longer than the attempt a permit lives, seconds: time to stop the process and say so.
 _LEASE_MARGIN = 60.0
+
+LIMITED_ATTEMPTS = 8
+"""Attempts of one task that may end on a provider's limit for free: waits that double from 15
+seconds up to five minutes are 25 minutes then, and a limit that tells its end takes one of them."""
 
 
 class Permit(Protocol):
@@ -68,6 +77,16 @@ class Gate(Protocol):
         """Ask for one attempt that takes at most `lease` seconds."""
 
 
+class Turn(Protocol):
+    """Says when an attempt may start; one for each task, held for one attempt at a time."""
+
+    async def take(self) -> str | None:
+        """Wait until an attempt may start; the reason if none may any more. Held: at once."""
+
+    def give_back(self, result: SpawnResult | None) -> None:
+        """The attempt has ended; None: nothing came of it. Not held: nothing happens."""
+
+
 @runtime_checkable
 class _ForesightedGate(Gate, Protocol):
     """A gate that also says beforehand what it would do, which saves a wait in vain."""
@@ -87,9 +106,11 @@ class RecoverableTask(SpawnTask):
         fallback_to_llm: Ask the plain LLM when the agent has failed.
         fallback_prompt: What it is asked; None: the task's own prompt.
         gate: Asked before each attempt.
+        turn: Waited for before each attempt; None: each starts at once.
         agent_id: Who the task is for, to the gate and to people; None: `agent`. An adhoc agent
             has a name, but no persona that a tool would know.
-        deadline: Time on the event loop's clock, seconds, at which no retry starts any more.
+        deadline: Time on the event loop's clock, seconds, at which no retry starts any more; or
+            who tells it, where it can move.
         on_event: Gets every event of every attempt; what it raises is logged once and ignored.
     """
 
@@ -98,8 +119,9 @@ class RecoverableTask(SpawnTask):
     fallback_to_llm: bool = True
     fallback_prompt: str | None = None
     gate: Gate | None = None
+    turn: Turn | None = None
     agent_id: str | None = None
-    deadline: float | None = None
+    deadline: float | Callable[[], float] | None = None
     on_event: OnEvent | None = None
 
     @property
@@ -158,51 +180,70 @@ class _Recovery:
         self._task = replace(task, on_event=self._emit if self._emit else None)
         named = policy.retry.attempts if task.policy is not None else task.max_retries + 1
         self._attempts = max(1, min(task.max_retries + 1, named))
+        self._for_free = LIMITED_ATTEMPTS
 
     async def run(self) -> SpawnResult:
         result, retries = await self._agent()
-        if result.success or not self._task.can_fall_back:
-            return replace(result, retry_count=retries)
+        if not result.success and self._task.can_fall_back and await self._refusal() is None:
+            result = await self._fallback(result)
+        return replace(result, retry_count=retries)
+
+    async def _fallback(self, result: SpawnResult) -> SpawnResult:
+        """The plain LLM's answer in the place of the agent's last result."""
         self._emit(FallbackStarted(result.error or "failed"))
-        answer = await self._attempt(self._task.as_fallback())
+        answer = await self._in_turn(self._task.as_fallback())
         if not answer.success:
             error = f"{result.error}; fallback to LLM failed: {answer.error}"
             answer = replace(result, error=error)
-        return replace(
-            answer, fallback=True, original_agent=self._task.known_as, retry_count=retries
-        )
+        return replace(answer, fallback=True, original_agent=self._task.known_as)
 
     async def _agent(self) -> tuple[SpawnResult, int]:
         """The agent's own attempts: the last result, and how many came before it."""
-        permit = self._ask()
-        if permit is not None and not permit.granted:
-            return SpawnResult.failed(f"Circuit breaker open: {permit.reason}"), 0
-        result = await self._admitted(1, permit)
-        for attempt in range(2, self._attempts + 1):
-            # What the provider asks for is obeyed, whatever the backoff would have been.
-            delay = max(self._backoff.delay(attempt - 1, self._draw()), result.retry_after or 0.0)
-            if result.success or not self._worth_retrying(result, delay):
-                return result, attempt - 2
-            reason = result.error or "failed"
-            self._emit(RetryScheduled(attempt - 1, self._attempts - 1, delay, reason))
-            await asyncio.sleep(delay)
-            permit = self._ask()
+        result: SpawnResult | None = None
+        attempt = 0
+        while True:
+            attempt += 1
+            refusal = await self._refusal()
+            permit = self._ask() if refusal is None else None
             if permit is not None and not permit.granted:
-                return result, attempt - 2
+                refusal = f"Circuit breaker open: {permit.reason}"
+                self._give_back(None)
+            if refusal is not None:
+                return result or SpawnResult.failed(refusal), max(attempt - 2, 0)
             result = await self._admitted(attempt, permit)
-        return result, self._attempts - 1
+            if result.success or not self._may_repeat(result, attempt):
+                return result, attempt - 1
+            # What the provider asks for is obeyed, whatever the backoff would have been.
+            delay = max(self._backoff.delay(attempt, self._draw()), result.retry_after or 0.0)
+            if not self._worth_retrying(result, delay):
+                return result, attempt - 1
+            reason = result.error or "failed"
+            self._emit(RetryScheduled(attempt, self._attempts - 1, delay, reason))
+            await asyncio.sleep(delay)
+
+    def _may_repeat(self, result: SpawnResult, attempt: int) -> bool:
+        """Whether there is another attempt; one that a provider's limit cut is made up for."""
+        limited = result.failure_type is FailureType.RATE_LIMIT
+        if self._task.turn is not None and limited and self._for_free:
+            self._for_free -= 1
+            self._attempts += 1
+        return attempt < self._attempts
 
     def _worth_retrying(self, result: SpawnResult, delay: float) -> bool:
         if failure_type_of(result) in PERMANENT or self._foresees_refusal():
             return False
         deadline = self._task.deadline
-        return deadline is None or asyncio.get_running_loop().time() + delay < deadline
+        if deadline is None:
+            return True
+        return asyncio.get_running_loop().time() + delay < (
+            deadline() if callable(deadline) else deadline
+        )
 
     async def _admitted(self, attempt: int, permit: Permit | None) -> SpawnResult:
         """One attempt that may start; the permit is settled whatever happens."""
         self._emit(AttemptStarted(attempt, self._attempts))
         try:
-            result = await self._attempt(self._task)
+            result = await self._in_turn(self._task)
         except BaseException:
             if permit is not None:
                 permit.release()
@@ -214,6 +255,23 @@ class _Recovery:
             else:
                 permit.failure(failure_type)
         self._emit(AttemptFinished(attempt, self._attempts, result))
+        return result
+
+    async def _refusal(self) -> str | None:
+        """Wait for the turn; why there is none any more."""
+        return None if self._task.turn is None else await self._task.turn.take()
+
+    def _give_back(self, result: SpawnResult | None) -> None:
+        if self._task.turn is not None:
+            self._task.turn.give_back(result)
+
+    async def _in_turn(self, task: SpawnTask) -> SpawnResult:
+        """One attempt; the turn is given back whatever happens."""
+        result = None
+        try:
+            result = await self._attempt(task)
+        finally:
+            self._give_back(result)
         return result
 
     def _ask(self) -> Permit | None:
