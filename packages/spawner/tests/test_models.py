@@ -151,3 +151,31 @@ class TestPackage:
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == "['aurora_spawner']"
+
+
+class TestSessionAndPermissions:
+    @pytest.mark.parametrize("session", ["--yolo", "-r", "", "a b", "../x", "x" * 201, "a\n"])
+    def test_f62_a_session_is_never_an_option(self, session: str) -> None:
+        """F62: what cannot be the id of a session is refused before anything starts."""
+        with pytest.raises(InvalidTaskError, match="session_id"):
+            SpawnTask("q", session_id=session).validate()
+
+    @pytest.mark.parametrize("session", ["0199a213-81c0-7800-8aa1-bbab2a035a53", "ses_4f", "01J"])
+    def test_what_tools_call_their_sessions(self, session: str) -> None:
+        """Ids as tools give them are accepted."""
+        SpawnTask("q", session_id=session).validate()
+
+    def test_unknown_permissions(self) -> None:
+        """Permissions that nobody defined are refused, with those that there are."""
+        with pytest.raises(InvalidTaskError, match="read-only, workspace-write, full-access"):
+            SpawnTask("q", permissions="root").validate()
+
+    def test_the_careful_one_by_default(self) -> None:
+        """Without a word an agent may only read."""
+        assert SpawnTask("q").permissions == "read-only"
+
+    def test_unknown_is_none(self) -> None:
+        """What a tool does not tell is None in the result, never 0."""
+        result = SpawnResult.failed("boom")
+        told = (result.cost_usd, result.tokens_in, result.tokens_out, result.session_id)
+        assert (*told, result.model, result.tool_version) == (None,) * 6

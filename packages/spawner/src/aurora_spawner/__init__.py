@@ -26,6 +26,7 @@ from aurora_spawner.events import (
     OnEvent,
     OnProgress,
     OutputLine,
+    ProviderLimited,
     RetryScheduled,
     StreamEvent,
     TaskEvent,
@@ -36,7 +37,7 @@ from aurora_spawner.events import (
     status_of,
 )
 from aurora_spawner.failures import FailureType, classify
-from aurora_spawner.models import SpawnResult, SpawnTask
+from aurora_spawner.models import Permissions, SpawnResult, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
 from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
 from aurora_spawner.progress import Progress
@@ -71,10 +72,12 @@ __all__ = [
     "OnEvent",
     "OnProgress",
     "OutputLine",
+    "Permissions",
     "Permit",
     "Policy",
     "ProcessResult",
     "Progress",
+    "ProviderLimited",
     "Quiet",
     "RecoverableTask",
     "RetryPolicy",

@@ -19,6 +19,7 @@ __all__ = [
     "OnEvent",
     "OnProgress",
     "OutputLine",
+    "ProviderLimited",
     "RetryScheduled",
     "Stream",
     "StreamEvent",
@@ -58,6 +59,26 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderLimited:
+    """The tool's provider wants fewer requests: told once in an attempt, as soon as it is known.
+
+    Who starts others of the same tool had better wait. The attempt itself is ended if its agent
+    has done nothing yet; one that has worked goes on with the tool's own retries.
+
+    Attributes:
+        tool: Which tool was told so.
+        retry_after: Seconds that the provider asks to wait; None if it did not say.
+        has_worked: The agent has done something already that an end would throw away.
+        reason: For people.
+    """
+
+    tool: str
+    retry_after: float | None
+    has_worked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFinished:
     """An attempt ended with `result`."""
 
@@ -84,7 +105,13 @@ class FallbackStarted:
 
 
 Event: TypeAlias = (
-    AttemptStarted | OutputLine | Warned | AttemptFinished | RetryScheduled | FallbackStarted
+    AttemptStarted
+    | OutputLine
+    | Warned
+    | ProviderLimited
+    | AttemptFinished
+    | RetryScheduled
+    | FallbackStarted
 )
 OnEvent: TypeAlias = Callable[[Event], None]
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
 from aurora_spawner.errors import InvalidTaskError
 from aurora_spawner.failures import FailureType
 from aurora_spawner.policy import Policy, named_policy, positive_seconds
 
-__all__ = ["SpawnRequest", "SpawnResult", "SpawnTask"]
+__all__ = ["Permissions", "SpawnRequest", "SpawnResult", "SpawnTask"]
+
+Permissions: TypeAlias = Literal["read-only", "workspace-write", "full-access"]
+"""What an agent may do without anybody to ask: read, change files in its folder, or everything.
+
+Each tool maps them to its own modes. `full-access` runs what the model says, outside of any
+sandbox: it is for machines that can be thrown away.
+"""
+
+# What tools call their sessions: UUIDs, and words such as `ses_4f`. Never an option (F62).
+_SESSION = re.compile(r"[A-Za-z0-9][\w.:-]{0,199}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,9 @@ class SpawnTask:
         command: Program and arguments for the tool `command`: the agent is this program.
         env: Variables added to the inherited environment.
         log_dir: Folder for all that the agent says, secrets left out; None keeps no logs.
+        session_id: The tool's session to go on with, as an earlier result told it; None begins
+            a new one.
+        permissions: What the agent may do unasked. Programs (`command`) are not bound by it.
     """
 
     prompt: str
@@ -41,17 +56,25 @@ class SpawnTask:
     command: tuple[str, ...] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     log_dir: str | None = None
+    session_id: str | None = None
+    permissions: Permissions = "read-only"
 
     def validate(self) -> None:
         """Find misuse before anything starts.
 
         Raises:
-            InvalidTaskError: The timeout, the policy, the command or the prompt cannot be used.
+            InvalidTaskError: The timeout, the policy, the command, the session, the permissions
+                or the prompt cannot be used.
         """
         positive_seconds("timeout", self.timeout)
         named_policy(self.policy)
         if self.command is not None and not self.command:
             raise InvalidTaskError("command", "is empty; it needs at least a program")
+        if self.permissions not in get_args(Permissions):
+            known = ", ".join(get_args(Permissions))
+            raise InvalidTaskError("permissions", f'"{self.permissions}" is none of {known}')
+        if self.session_id is not None and not _SESSION.fullmatch(self.session_id):
+            raise InvalidTaskError("session_id", f"{self.session_id!r} cannot be a session's id")
         if not isinstance(self.prompt, str):
             raise InvalidTaskError("prompt", f"must be text, not {type(self.prompt).__name__}")
         try:
@@ -75,6 +98,8 @@ class SpawnRequest:
         timeout: Upper bound for the attempt, seconds.
         policy: The policy itself.
         log_dir: As in `SpawnTask`.
+        session_id: As in `SpawnTask`.
+        permissions: As in `SpawnTask`.
     """
 
     prompt: str
@@ -87,6 +112,8 @@ class SpawnRequest:
     timeout: float
     policy: Policy
     log_dir: str | None = None
+    session_id: str | None = None
+    permissions: Permissions = "read-only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +140,13 @@ class SpawnResult:
         leaked: Processes that the agent left held its pipes after it had exited.
         leftovers: The programs that the agent left running, as `name (pid)`: killed, or let live
             as the policy says.
+        cost_usd: US dollars, as the tool reckons them. Here and below None is unknown, never 0.
+        tokens_in: Tokens that the model read, those from the provider's cache included.
+        tokens_out: Tokens that the model wrote, its reasoning included.
+        session_id: The tool's session, for `SpawnTask.session_id`; None also where the agent had
+            done nothing in it, so that there is nothing to go on with.
+        model: The model that answered, as the tool names it.
+        tool_version: The tool's version, where its output tells it.
     """
 
     success: bool
@@ -133,6 +167,12 @@ class SpawnResult:
     retry_after: float | None = None
     leaked: bool = False
     leftovers: tuple[str, ...] = ()
+    cost_usd: float | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    session_id: str | None = None
+    model: str | None = None
+    tool_version: str | None = None
 
     @classmethod
     def failed(

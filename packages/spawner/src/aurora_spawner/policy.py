@@ -98,6 +98,8 @@ class Policy:
         leftovers: What becomes of processes that an agent leaves running.
         keep: Names of programs that are let live all the same, such as `gpg-agent`.
         isolation: What the agent runs in.
+        inner_retries: Whether the tool may retry by itself what its provider refuses. False turns
+            that off where the tool can, so that a failure is known in seconds.
     """
 
     name: str = "default"
@@ -115,6 +117,7 @@ class Policy:
     leftovers: Leftovers = "kill"
     keep: tuple[str, ...] = ()
     isolation: Isolation = "none"
+    inner_retries: bool = True
 
 
 PRESETS: Mapping[str, Policy] = MappingProxyType(

@@ -142,7 +142,7 @@ class RecoverableTask(SpawnTask):
     def as_fallback(self) -> RecoverableTask:
         """The same question to the plain LLM."""
         prompt = self.prompt if self.fallback_prompt is None else self.fallback_prompt
-        return replace(self, prompt=prompt, agent=None, persona=None)
+        return replace(self, prompt=prompt, agent=None, persona=None, session_id=None)
 
 
 def failure_type_of(result: SpawnResult) -> FailureType | None:

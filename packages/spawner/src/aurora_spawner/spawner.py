@@ -97,6 +97,8 @@ async def spawn(
         timeout=float(task.timeout),
         policy=patience,
         log_dir=task.log_dir,
+        session_id=task.session_id,
+        permissions=task.permissions,
     )
     heard: Quiet[[Event]] = Quiet(on_event)
     return await (runner or _LOCAL).run(request, heard or None)

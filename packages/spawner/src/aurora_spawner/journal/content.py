@@ -3,13 +3,15 @@
 A result is kept for a task whose content is the same, so the content is what decides the
 answer and nothing else:
 
-- The prompt, the agent and its persona, the tool, the model, the command and the folder to work
-  in, each as the task names it. A part that the task leaves open (None) has no digest, so that
-  parts which a later version adds change no key of a task that does not use them.
+- The prompt, the agent and its persona, the tool, the model, the command, the folder to work in
+  and the session to go on with, each as the task names it. A part that the task leaves open (None)
+  has no digest, so that parts which a later version adds change no key of a task that does not use
+  them.
 - What the caller adds, because nobody here can know it: an agent's definition, the check of a
   subgoal, the results that it depends on.
 - Not the timeout and the policy: they say how long to wait, and a result that has come does not
   turn wrong by more patience.
+- Not the permissions: what was answered with fewer of them needs no more.
 - Not the environment: it carries secrets, of which not even a digest belongs on a disk, and they
   change without changing the question. Nor the state of the repository: agents change it all the
   time. Both can be recorded with a run and told when they differ (`Journal.open`).
@@ -27,7 +29,7 @@ from aurora_spawner.models import SpawnTask
 
 __all__ = ["Content", "content_of"]
 
-_PARTS = ("prompt", "agent", "persona", "tool", "model", "command", "cwd")
+_PARTS = ("prompt", "agent", "persona", "tool", "model", "command", "cwd", "session_id")
 
 
 @dataclass(frozen=True, slots=True)
