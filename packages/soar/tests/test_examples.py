@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aurora_soar import AgentOutput, Outcome
 from aurora_soar.plan import load_plan
-from aurora_soar.prompt import build_prompt
+from aurora_soar.prompt import Told, build_prompt
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -69,9 +68,9 @@ def test_the_page_has_a_section_for_each_dependency(tmp_path: Path) -> None:
     prompt = build_prompt(
         "At a glance",
         [
-            ("tests", AgentOutput(0, "x", Outcome.OK, answer)),
-            ("lint", AgentOutput(1, "x", Outcome.FAILED, error="exit 1")),
-            ("log", AgentOutput(2, "x", Outcome.OK, "\n".join(map(str, range(100))))),
+            Told("tests", answer),
+            Told("lint", "failed: exit 1"),
+            Told("log", "\n".join(map(str, range(100)))),
         ],
         nonce="f00d",
     )

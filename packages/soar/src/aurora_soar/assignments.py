@@ -32,6 +32,7 @@ class Assignment:
         is_critical: Its failure stops what has not started.
         timeout: Seconds for one attempt.
         retries: Further attempts after a failed one.
+        check: A program that has to succeed for an answer to count; empty for none.
     """
 
     position: int
@@ -44,6 +45,7 @@ class Assignment:
     is_critical: bool
     timeout: float
     retries: int
+    check: tuple[str, ...] = ()
 
     @property
     def is_adhoc(self) -> bool:
@@ -105,6 +107,7 @@ def assign(
             is_critical=bool(subgoal.get("is_critical")),
             timeout=positive_seconds("timeout", subgoal.get("timeout") or timeout),
             retries=_count(retries if subgoal.get("retries") is None else subgoal["retries"]),
+            check=tuple(map(str, subgoal.get("check") or ())),
         )
         for position, ((index, agent), subgoal) in enumerate(
             zip(agent_assignments, own, strict=True)

@@ -1,4 +1,4 @@
-"""Which subgoal waits for which: references resolved, circles found; pure."""
+"""Which subgoal waits for which: references resolved, circles and long chains found; pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
-__all__ = ["find_cycle", "resolve_references"]
+__all__ = ["critical_path", "find_cycle", "heights", "resolve_references"]
 
 _Node = TypeVar("_Node", bound=Hashable)
 
@@ -57,3 +57,34 @@ def resolve_references(
         named = " -> ".join(str(names[position][0]) for position in circle)
         raise ValueError(f"subgoals form a cycle: {named}")
     return resolved
+
+
+def heights(needs: Sequence[Iterable[int]]) -> list[int]:
+    """For each node how many wait for it, one for the other, at the longest; itself counts too."""
+    found = [1] * len(needs)
+    for node in reversed(_order(needs)):
+        for needed in needs[node]:
+            found[needed] = max(found[needed], found[node] + 1)
+    return found
+
+
+def critical_path(needs: Sequence[Iterable[int]], seconds: Sequence[float]) -> list[int]:
+    """The chain of nodes, each of which needs the one before, that takes longest together."""
+    total = list(seconds)
+    before: dict[int, int] = {}
+    for node in _order(needs):
+        slowest = max(needs[node], key=total.__getitem__, default=None)
+        if slowest is not None:
+            before[node] = slowest
+            total[node] += total[slowest]
+    path: list[int] = []
+    last = max(range(len(total)), key=total.__getitem__, default=None)
+    while last is not None:
+        path.append(last)
+        last = before.get(last)
+    return path[::-1]
+
+
+def _order(needs: Sequence[Iterable[int]]) -> list[int]:
+    """The nodes, each after those that it needs."""
+    return list(TopologicalSorter(dict(enumerate(needs))).static_order())

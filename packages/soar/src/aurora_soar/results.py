@@ -36,6 +36,8 @@ class AgentOutput:
         output: The answer; empty if there is none.
         error: For people; None exactly on success.
         result: What the spawner said; None if nothing was started.
+        answered_by: The agent whose answer it is, where it is another one's: a fallback that the
+            agent names.
     """
 
     subgoal_index: int
@@ -44,6 +46,7 @@ class AgentOutput:
     output: str = ""
     error: str | None = None
     result: SpawnResult | None = None
+    answered_by: str | None = None
 
     @property
     def success(self) -> bool:
@@ -52,7 +55,7 @@ class AgentOutput:
 
     @property
     def fallback(self) -> bool:
-        """Whether the plain LLM answered."""
+        """Whether another one was asked in the agent's place: the plain LLM, or an agent."""
         return self.result is not None and self.result.fallback
 
     @property
@@ -76,10 +79,15 @@ class CollectResult:
             `fallback_count`, `spawn_count`, `spawned_agents`, `circuit_blocked`,
             `circuit_blocked_count`, `early_terminations`, `retried_agents`, `total_duration_ms`.
         user_interactions: Reserved for questions that agents ask; empty.
-        fallback_agents: Ids of the agents for which the plain LLM was asked.
+        fallback_agents: Ids of the agents in whose place another one was asked.
+        critical_seconds: What the slowest chain of subgoals that wait for each other took: with
+            any number of agents at once the run would have taken this long.
+        budget_reached: The budget has kept something from starting.
     """
 
     agent_outputs: Sequence[AgentOutput]
     execution_metadata: dict[str, Any]
     user_interactions: Sequence[dict[str, Any]] = field(default_factory=list)
     fallback_agents: Sequence[str] = field(default_factory=list)
+    critical_seconds: float = 0.0
+    budget_reached: bool = False

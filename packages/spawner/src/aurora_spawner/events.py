@@ -99,9 +99,10 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class FallbackStarted:
-    """The plain LLM is asked instead, because of `reason`."""
+    """Another one is asked instead, because of `reason`: an agent, or with None the plain LLM."""
 
     reason: str
+    agent: str | None = None
 
 
 Event: TypeAlias = (
@@ -152,8 +153,8 @@ def status_of(event: Event) -> str | None:
     match event:
         case RetryScheduled(retry, retries, delay):
             return f"Retry {retry}/{retries} in {delay:.1f}s"
-        case FallbackStarted():
-            return "Fallback to LLM"
+        case FallbackStarted(agent=agent):
+            return f"Fallback to {agent or 'LLM'}"
         case _:
             return None
 

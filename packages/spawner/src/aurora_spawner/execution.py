@@ -48,13 +48,12 @@ async def execute(request: SpawnRequest, on_event: OnEvent | None = None) -> Spa
 async def _run(
     request: SpawnRequest, tool: Tool, call: Invocation, attempt: _Attempt
 ) -> SpawnResult:
-    added = {**call.env, **request.env}
     ended = await run_observed(
         call.argv,
         attempt,
         stdin=call.stdin,
         cwd=request.cwd,
-        env={**os.environ, **added} if added else None,
+        env=_environment(request, call),
         limits=Limits(
             timeout=request.timeout,
             output_bytes=request.policy.output_bytes,
@@ -72,6 +71,15 @@ async def _run(
             request.agent, ended.stopped, ended.stopped_after or 0.0
         )
     return attempt.result(ended)
+
+
+def _environment(request: SpawnRequest, call: Invocation) -> dict[str, str] | None:
+    """What the process gets for its environment; None: ours as it is."""
+    added = {**call.env, **request.env}
+    if request.inherit is not None:
+        ours = {name: os.environ[name] for name in request.inherit if name in os.environ}
+        return {**ours, **added}
+    return {**os.environ, **added} if added else None
 
 
 def _not_started(error: StartError, tool: Tool) -> SpawnResult:

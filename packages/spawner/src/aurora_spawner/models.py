@@ -39,6 +39,8 @@ class SpawnTask:
         persona: Who the agent is, in words; put before the prompt.
         command: Program and arguments for the tool `command`: the agent is this program.
         env: Variables added to the inherited environment.
+        inherit: Names of the variables that are inherited, those that are not set left out; None:
+            all of ours.
         log_dir: Folder for all that the agent says, secrets left out; None keeps no logs.
         session_id: The tool's session to go on with, as an earlier result told it; None begins
             a new one.
@@ -55,6 +57,7 @@ class SpawnTask:
     persona: str | None = None
     command: tuple[str, ...] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    inherit: tuple[str, ...] | None = None
     log_dir: str | None = None
     session_id: str | None = None
     permissions: Permissions = "read-only"
@@ -95,6 +98,7 @@ class SpawnRequest:
         command: As in `SpawnTask`.
         cwd: As in `SpawnTask`.
         env: As in `SpawnTask`.
+        inherit: As in `SpawnTask`.
         timeout: Upper bound for the attempt, seconds.
         policy: The policy itself.
         log_dir: As in `SpawnTask`.
@@ -114,6 +118,7 @@ class SpawnRequest:
     log_dir: str | None = None
     session_id: str | None = None
     permissions: Permissions = "read-only"
+    inherit: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ async def spawn(
         log_dir=task.log_dir,
         session_id=task.session_id,
         permissions=task.permissions,
+        inherit=task.inherit,
     )
     heard: Quiet[[Event]] = Quiet(on_event)
     return await (runner or _LOCAL).run(request, heard or None)

@@ -2,7 +2,7 @@
 
 Who may start is asked in this order:
 
-1. The budget: once it is reached nobody may, for good.
+1. Whether anybody may: not once the run is halted, nor, for good, once the budget is reached.
 2. The limits: of the run, of the agent, and of its tool, which a provider can park (`throttle`).
 3. Memory: looked at again every `MEMORY_CHECK` seconds while somebody waits for nothing else.
 
@@ -50,6 +50,10 @@ class Admission:
         budget: What all may cost; None: anything.
         memory: Account of memory; None: nobody looks.
         emit: Gets `ToolParked`, `ToolResumed` and `BudgetWarned`.
+
+    Attributes:
+        halted: Why nobody may start any more; None as long as somebody may.
+        budget_reached: The budget has kept somebody from starting.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Admission:
         memory: Memory | None = None,
         emit: Callable[[RunEvent], None] = lambda event: None,
     ) -> None:
+        self.halted: str | None = None
+        self.budget_reached = False
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._per_tool = per_tool or {}
@@ -98,6 +104,12 @@ class Admission:
         since = self._parked_since
         return self._parked_before + (0.0 if since is None else self._loop.time() - since)
 
+    def halt(self, reason: str) -> None:
+        """From now on nobody starts any more; the first reason stands."""
+        if self.halted is None:
+            self.halted = reason
+            self._look()
+
     def close(self) -> None:
         """Let go of the timers."""
         for timer in self._timers.values():
@@ -119,7 +131,7 @@ class Admission:
         except asyncio.CancelledError:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
-            elif waiter.admitted.done() and waiter.admitted.result() is None:
+            elif not waiter.admitted.cancelled() and waiter.admitted.result() is None:
                 # Let in and cancelled at the same moment.
                 ticket.give_back(None)
             raise
@@ -127,7 +139,10 @@ class Admission:
     def _look(self) -> None:
         """Let in everybody who may start, and turn away whom the budget keeps out for good."""
         for waiter in list(self._waiting):
-            if self._running >= self._limit and self._budget is None:
+            if waiter.admitted.cancelled():
+                # It has not been told yet, and takes itself out then.
+                continue
+            if self._running >= self._limit and self._budget is None and self.halted is None:
                 return
             refusal = self._refusal(waiter.ticket)
             if refusal is None:
@@ -139,7 +154,10 @@ class Admission:
 
     def _refusal(self, ticket: Ticket) -> str | None:
         budget = self._budget
-        return str(budget) if budget is not None and budget.never_fits(ticket.agent_id) else None
+        if self.halted is not None or budget is None or not budget.never_fits(ticket.agent_id):
+            return self.halted
+        self.budget_reached = True
+        return str(budget)
 
     def _may_start(self, ticket: Ticket) -> bool:
         if self._running >= self._limit or self._is_at_its_limit(ticket):
@@ -260,6 +278,7 @@ class Ticket:
         at_once: Of this agent at once; None: no limit but the others.
         priority: Higher starts first.
         since: When it was let in last, seconds.
+        waited: Seconds that it has waited so far.
     """
 
     def __init__(
@@ -270,6 +289,7 @@ class Ticket:
         self.at_once = at_once
         self.priority = priority
         self.since = 0.0
+        self.waited = 0.0
         self._desk = desk
         self._holding: _Holding | None = None
 
@@ -280,7 +300,19 @@ class Ticket:
 
     async def take(self) -> str | None:
         """See `aurora_spawner.Turn`."""
-        return None if self._holding is not None else await self._desk.admit(self)
+        if self._holding is not None:
+            return None
+        loop = asyncio.get_running_loop()
+        came = loop.time()
+        try:
+            refusal = await self._desk.admit(self)
+        finally:
+            self.waited += loop.time() - came
+        if refusal is None and self._desk.halted is not None:
+            # Let in, and halted before it could move.
+            self.give_back(None)
+            return self._desk.halted
+        return refusal
 
     def give_back(self, result: SpawnResult | None) -> None:
         """See `aurora_spawner.Turn`."""

@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from aurora_circuit_breaker import CircuitBreaker, get_circuit_breaker
-from aurora_soar.agents import Agent
+from aurora_soar.admission import Admission, Budget, Memory
+from aurora_soar.agents import Agent, AgentRegistry
 from aurora_soar.assignments import Assignment, assign, positive_seconds
-from aurora_soar.events import OnRunEvent, RunEvent, SubgoalEvent, SubgoalFinished, SubgoalStarted
+from aurora_soar.events import OnRunEvent, RunEvent, SubgoalFinished
+from aurora_soar.graph import critical_path, heights
 from aurora_soar.matching import AgentMatcher, plain_persona
-from aurora_soar.phases.permits import Permits
-from aurora_soar.prompt import build_prompt
+from aurora_soar.phases.asking import Asking
+from aurora_soar.phases.circuits import circuits_told
+from aurora_soar.phases.settings import KeptAt, Memo, Services, Settings, always_run, kept_nowhere
+from aurora_soar.prompt import ANSWER_BUDGET, Told
 from aurora_soar.results import AgentOutput, CollectResult, Outcome
 from aurora_soar.tally import Tally
 from aurora_spawner import (
     PRESETS,
-    AttemptFinished,
-    Event,
     OnProgress,
+    Permissions,
+    Policy,
     Quiet,
-    RecoverableTask,
-    SpawnResult,
-    outcome_of,
     spawn,
     spawn_with_retry_and_fallback,
-    status_of,
 )
 
 __all__ = ["execute_agents"]
@@ -44,25 +42,10 @@ _log = logging.getLogger("aurora_soar")
 # ten times as long; a fallback after an attempt of full length does not fit.
 _GLOBAL_TIMEOUT_FACTOR = 1.5
 
-# How much longer than an attempt its permit lives, seconds: time to stop a process and say so.
-_LEASE_MARGIN = 60.0
-
 
 def _get_agent_matcher() -> AgentMatcher | None:
     """Who makes personas for adhoc agents; None: they get the plain one."""
     return AgentMatcher()
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """What holds for every assignment of a run; see `execute_agents`."""
-
-    breaker: CircuitBreaker
-    fallback_to_llm: bool
-    max_concurrent: int
-    background: str
-    tool: str | None
-    model: str | None
 
 
 async def execute_agents(
@@ -75,20 +58,31 @@ async def execute_agents(
     fallback_to_llm: bool = True,
     *,
     max_concurrent: int = 5,
+    per_tool: Mapping[str, int] | None = None,
     global_timeout: float | None = None,
+    parked_time_counts: bool = True,
+    budget_usd: float | None = None,
+    budget_tokens: int | None = None,
     breaker: CircuitBreaker | None = None,
+    registry: AgentRegistry | None = None,
     on_event: OnRunEvent | None = None,
     tool: str | None = None,
     model: str | None = None,
+    permissions: Permissions = "read-only",
+    policy: Policy = PRESETS["patient"],
+    answer_budget: int = ANSWER_BUDGET,
+    kept_at: KeptAt = kept_nowhere,
+    memo: Memo = always_run,
     stop: asyncio.Event | None = None,
 ) -> CollectResult:
-    """Run every assignment to its end, as parallel as dependencies and the limit allow.
+    """Run every assignment to its end, as parallel as dependencies and the limits allow.
 
     Args:
         agent_assignments: Pairs of a subgoal's index and the agent that gets it.
         subgoals: Mappings with `description` or `prompt`; optional: `subgoal_index` (default: its
             position), `id`, `depends_on` (ids or indexes), `on_dependency_failure` (`skip`, `run`
-            or `stop`), `is_critical`, `timeout` (seconds), `retries`.
+            or `stop`), `is_critical`, `timeout` (seconds), `retries`, `check` (a program and its
+            arguments that has to succeed for an answer to count).
         context: `context["background"]`, if it is text, stands before every prompt.
         on_progress: `on_progress(idx, total, agent_id, status)`; what it raises is logged once.
         agent_timeout: Seconds for one attempt.
@@ -96,19 +90,31 @@ async def execute_agents(
         fallback_to_llm: Ask the plain LLM where an agent failed or its circuit is open. Agents
             that are programs have no fallback.
         max_concurrent: Agents at once, at least 1.
+        per_tool: Agents at once through one tool, by its name.
         global_timeout: Seconds for all; None is `agent_timeout * 1.5`.
+        parked_time_counts: Whether the global timeout goes on while a provider's limit has
+            parked a tool.
+        budget_usd: What all may cost, as far as agents tell; None: anything.
+        budget_tokens: What all may read and write together; None: anything.
         breaker: Asked before each attempt; None is the process's own.
+        registry: Where the agents are that others name as their `fallback`.
         on_event: Gets every event; what it raises is logged once and ignored.
         tool: For prompts whose agent names no tool.
         model: For prompts whose agent names no model.
+        permissions: What agents may do unasked at most; their own settings only narrow it.
+        policy: How patient to be; its times and attempts yield to those of the subgoals.
+        answer_budget: Characters that the answers of others may take in one prompt.
+        kept_at: Where the whole answer of an assignment is kept, by its position.
+        memo: Knows results of earlier runs, and keeps those of this one.
         stop: Once it is set, nothing new starts; what runs may finish.
 
     Returns:
         One output per assignment, in their order, also after the global timeout.
 
     Raises:
-        ValueError: `max_concurrent` is below 1, a timeout is no positive number, an assignment or
-            a `depends_on` names no subgoal, or dependencies form a circle; nothing was started.
+        ValueError: `max_concurrent` is below 1, a timeout is no positive number, there are two
+            budgets, an assignment or a `depends_on` names no subgoal, or dependencies form a
+            circle; nothing was started.
         asyncio.CancelledError: After every agent's process has ended.
     """
     if not max_concurrent >= 1:
@@ -122,21 +128,53 @@ async def execute_agents(
     if global_timeout is None:
         global_timeout = agent_timeout * _GLOBAL_TIMEOUT_FACTOR
     background = (context or {}).get("background")
+    emit: Quiet[[RunEvent]] = Quiet(on_event)
+    admission = Admission(
+        max_concurrent,
+        per_tool=per_tool,
+        budget=_budget(budget_usd, budget_tokens, len(assignments)),
+        memory=Memory(),
+        emit=emit,
+    )
     collect = _Collect(
         assignments,
-        _Settings(
-            breaker=get_circuit_breaker() if breaker is None else breaker,
+        Settings(
             fallback_to_llm=fallback_to_llm,
-            max_concurrent=max_concurrent,
             background=background if isinstance(background, str) else "",
             tool=tool,
             model=model,
+            permissions=permissions,
+            policy=policy,
+            answer_budget=answer_budget,
+            kept_at=kept_at,
         ),
+        admission,
+        get_circuit_breaker() if breaker is None else breaker,
+        registry or AgentRegistry(),
+        memo,
         on_progress=on_progress,
-        on_event=on_event,
+        emit=emit,
         stop=stop,
+        limit=positive_seconds("global_timeout", global_timeout),
+        parked_time_counts=parked_time_counts,
     )
-    return await collect.run(positive_seconds("global_timeout", global_timeout))
+    try:
+        return await collect.run()
+    finally:
+        admission.close()
+
+
+def _budget(usd: float | None, tokens: int | None, shares: int) -> Budget | None:
+    if usd is not None and tokens is not None:
+        raise ValueError("budget_usd and budget_tokens are two budgets; give one of them")
+    if usd is not None:
+        return Budget(usd, "USD", shares)
+    return None if tokens is None else Budget(tokens, "tokens", shares)
+
+
+def _persona(agent: Agent) -> str:
+    matcher = _get_agent_matcher()
+    return plain_persona(agent) if matcher is None else matcher.persona(agent)
 
 
 class _Collect:
@@ -145,66 +183,123 @@ class _Collect:
     def __init__(
         self,
         assignments: Sequence[Assignment],
-        settings: _Settings,
+        settings: Settings,
+        admission: Admission,
+        breaker: CircuitBreaker,
+        registry: AgentRegistry,
+        memo: Memo,
         *,
         on_progress: OnProgress | None,
-        on_event: OnRunEvent | None,
+        emit: Quiet[[RunEvent]],
         stop: asyncio.Event | None,
+        limit: float,
+        parked_time_counts: bool,
     ) -> None:
         self._assignments = assignments
         self._settings = settings
+        self._admission = admission
+        self._breaker = breaker
         self._progress = Quiet(on_progress)
-        self._emit: Quiet[[RunEvent]] = Quiet(on_event)
+        self._emit = emit
         self._stop = stop
-        self._halted: str | None = None
-        self._slots = asyncio.Semaphore(settings.max_concurrent)
         self._outputs: dict[int, AgentOutput] = {}
         self._done = [asyncio.Event() for _ in assignments]
+        self._heights = heights([each.needs for each in assignments])
+        self._seconds = [0.0] * len(assignments)
         self._tally = Tally()
-        self._deadline = 0.0
+        self._limit = limit
+        self._parked_time_counts = parked_time_counts
+        self._services = Services(
+            breaker=breaker,
+            admission=admission,
+            tally=self._tally,
+            find_agent=registry.get,
+            persona=_persona,
+            spawn=lambda task: spawn(task),  # noqa: PLW0108 - looked up when called
+            recover=lambda task: spawn_with_retry_and_fallback(task),  # noqa: PLW0108 - likewise
+            memo=memo,
+            deadline=self._deadline,
+            now=asyncio.get_running_loop().time,
+            emit=emit,
+            say=self._say,
+        )
 
     # Scheduling
 
-    async def run(self, global_timeout: float) -> CollectResult:
+    async def run(self) -> CollectResult:
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        self._started = loop.time()
         runner = asyncio.current_task()
         assert runner is not None
         self._runner = runner
-        self._deadline = started + global_timeout
         workers = [asyncio.create_task(self._work(each)) for each in self._assignments]
+        watching = asyncio.create_task(self._halt_when_stopped())
+        agents = {each.agent.id for each in self._assignments}
         try:
-            if workers:
-                await asyncio.wait(workers, timeout=global_timeout)
+            with circuits_told(self._breaker, agents, self._emit):
+                await self._until_done_or_due(workers)
         finally:
-            await _end(workers)
-        self._note_unfinished(global_timeout)
+            await _end([*workers, watching])
+        self._note_unfinished()
         outputs = [self._outputs[each.position] for each in self._assignments]
+        path = critical_path([each.needs for each in self._assignments], self._seconds)
         return CollectResult(
             agent_outputs=outputs,
-            execution_metadata=self._tally.metadata(outputs, loop.time() - started),
+            execution_metadata=self._tally.metadata(outputs, loop.time() - self._started),
             fallback_agents=[output.agent_id for output in outputs if output.fallback],
+            critical_seconds=sum(self._seconds[position] for position in path),
+            budget_reached=self._admission.budget_reached,
         )
+
+    async def _until_done_or_due(self, workers: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for all, until the deadline, which may move meanwhile."""
+        loop = asyncio.get_running_loop()
+        waiting: set[asyncio.Task[None]] = set(workers)
+        while waiting and (left := self._deadline() - loop.time()) > 0:
+            _, waiting = await asyncio.wait(waiting, timeout=left)
+
+    def _deadline(self) -> float:
+        """When the run has had its time, seconds on the loop's clock."""
+        parked = 0.0 if self._parked_time_counts else self._admission.parked_seconds
+        return self._started + self._limit + parked
 
     async def _work(self, assignment: Assignment) -> None:
         """One assignment, from waiting for its dependencies to its output."""
         for position in assignment.needs:
             await self._done[position].wait()
-        reason = self._broken_dependency(assignment)
-        output = self._skipped(assignment, reason) if reason else await self._in_turn(assignment)
+        reason = self._broken_dependency(assignment) or self._admission.halted
+        if reason is not None:
+            output = self._skipped(assignment, reason)
+        else:
+            output = await self._ask(assignment)
         if assignment.is_critical and not output.success:
-            self._halt(f'critical subgoal "{assignment.name}" did not succeed')
+            self._admission.halt(f'critical subgoal "{assignment.name}" did not succeed')
         self._finish(assignment, output)
 
-    async def _in_turn(self, assignment: Assignment) -> AgentOutput:
-        """Wait for a slot, then start, unless nothing starts any more."""
-        async with self._slots:
-            reason = self._why_nothing_starts()
-            return self._skipped(assignment, reason) if reason else await self._start(assignment)
+    async def _ask(self, assignment: Assignment) -> AgentOutput:
+        needs = [self._told(position) for position in assignment.needs]
+        priority = float(self._heights[assignment.position])
+        asking = Asking(assignment, needs, priority, self._settings, self._services)
+        try:
+            return await asking.output()
+        except asyncio.CancelledError:
+            # Nobody cancelled this worker, so it came from inside: it ends the run all the same.
+            worker = asyncio.current_task()
+            if worker is not None and not worker.cancelling():
+                self._runner.cancel()
+            raise
+        finally:
+            self._seconds[assignment.position] = asking.seconds
+
+    def _told(self, position: int) -> Told:
+        output = self._outputs[position]
+        said = output.output if output.success else f"failed: {output.error}"
+        kept = self._settings.kept_at(position) if output.success else None
+        return Told(self._assignments[position].name, said, kept)
 
     def _skipped(self, assignment: Assignment, reason: str) -> AgentOutput:
-        self._say(assignment, f"Skipped: {reason}")
-        return self._output(assignment, Outcome.SKIPPED, error=reason)
+        self._say(assignment, assignment.agent, f"Skipped: {reason}")
+        return _without_result(assignment, Outcome.SKIPPED, reason)
 
     def _broken_dependency(self, assignment: Assignment) -> str | None:
         """Why an assignment is not even tried; None if it is."""
@@ -217,177 +312,44 @@ class _Collect:
             return None
         reason = f"needs {', '.join(broken)}"
         if assignment.on_dependency_failure == "stop":
-            self._halt(f'"{assignment.name}" {reason}, which failed')
+            self._admission.halt(f'"{assignment.name}" {reason}, which failed')
         return reason
 
-    def _halt(self, reason: str) -> None:
-        """From now on nothing new starts."""
-        self._halted = self._halted or reason
-
-    def _why_nothing_starts(self) -> str | None:
-        if self._halted is None and self._stop is not None and self._stop.is_set():
-            self._halt("the run was stopped")
-        return self._halted
+    async def _halt_when_stopped(self) -> None:
+        if self._stop is not None:
+            await self._stop.wait()
+            self._admission.halt("the run was stopped")
 
     def _finish(self, assignment: Assignment, output: AgentOutput) -> None:
         self._outputs[assignment.position] = output
         self._emit(SubgoalFinished(assignment.position, output))
         self._done[assignment.position].set()
 
-    def _note_unfinished(self, global_timeout: float) -> None:
+    def _note_unfinished(self) -> None:
         """After the global timeout: every assignment without an output gets one that says so."""
         cut = [each for each in self._assignments if each.position not in self._outputs]
         if not cut:
             return
         _log.warning(
             "global timeout after %gs: %d of %d subgoals unfinished; the results are partial",
-            global_timeout,
+            self._limit,
             len(cut),
             len(self._assignments),
         )
         for assignment in cut:
-            error = f"Global timeout after {global_timeout:g}s: not finished"
-            output = self._output(assignment, Outcome.UNFINISHED, error=error)
-            self._say(assignment, f"Failed: {error}")
+            error = f"Global timeout after {self._limit:g}s: not finished"
+            output = _without_result(assignment, Outcome.UNFINISHED, error)
+            self._say(assignment, assignment.agent, f"Failed: {error}")
             self._finish(assignment, output)
 
-    # One assignment
-
-    async def _start(self, assignment: Assignment) -> AgentOutput:
-        """Ask the agent; an exception is its failure."""
-        self._emit(SubgoalStarted(assignment.position))
-        self._say(assignment, "Starting")
-        try:
-            result, blocked = await self._ask(assignment)
-        except asyncio.CancelledError:
-            # Nobody cancelled this worker, so it came from inside: it ends the run all the same.
-            worker = asyncio.current_task()
-            if worker is not None and not worker.cancelling():
-                self._runner.cancel()
-            raise
-        except Exception as error:
-            _log.exception('subgoal "%s" failed in an unexpected way', assignment.name)
-            result, blocked = SpawnResult.failed(error), False
-        self._say(assignment, outcome_of(result))
-        outcome = Outcome.OK
-        if not result.success:
-            outcome = Outcome.BLOCKED if blocked else Outcome.FAILED
-        return self._output(assignment, outcome, error=result.error, result=result)
-
-    async def _ask(self, assignment: Assignment) -> tuple[SpawnResult, bool]:
-        """The agent's answer, or the fallback's; and whether an open circuit was in the way."""
-        breaker, agent = self._settings.breaker, assignment.agent
-        if assignment.is_adhoc:
-            breaker.mark_as_adhoc(agent.id)
-        permits = Permits(breaker, agent.id, assignment.timeout + _LEASE_MARGIN)
-        task = self._task(assignment, permits)
-        if not permits.first.granted:
-            return await self._blocked(assignment, task, permits.first.reason), True
-        if assignment.is_adhoc:
-            self._tally.spawned(agent.id)
-        result = None
-        try:
-            result = await spawn_with_retry_and_fallback(task)
-        except Exception as error:
-            result = SpawnResult.failed(error)
-        finally:
-            permits.settle(result)
-        if not permits.used:
-            # Whoever ran the task told of no attempts: its result is all there is.
-            self._tally.ended_early(agent.id, result)
-        return result, False
-
-    async def _blocked(
-        self, assignment: Assignment, task: RecoverableTask, reason: str
-    ) -> SpawnResult:
-        """The circuit is open: the plain LLM answers instead, where that is wanted."""
-        agent_id = assignment.agent.id
-        health = self._settings.breaker.get_health_status(agent_id)
-        self._tally.blocked(agent_id, assignment.subgoal_index, reason, health)
-        error = f"Circuit breaker open: {reason}"
-        if not task.can_fall_back:
-            return SpawnResult.failed(error)
-        self._say(assignment, "Fallback to LLM")
-        try:
-            answer = await spawn(task.as_fallback())
-        except Exception as raised:
-            answer = SpawnResult.failed(raised)
-        if not answer.success:
-            answer = replace(answer, error=f"{error}; fallback to LLM failed: {answer.error}")
-        return replace(answer, fallback=True, original_agent=agent_id)
-
-    def _task(self, assignment: Assignment, permits: Permits) -> RecoverableTask:
-        agent, settings = assignment.agent, self._settings
-        question = build_prompt(
-            assignment.description,
-            [
-                (self._assignments[position].name, self._outputs[position])
-                for position in assignment.needs
-            ],
-            nonce=secrets.token_hex(4),
-            background=settings.background,
-        )
-        patient = PRESETS["patient"]
-        command = agent.config.get("command")
-        adhoc = assignment.is_adhoc
-        return RecoverableTask(
-            prompt=f"{_persona(agent)}\n\n{question}" if adhoc else question,
-            agent=None if adhoc else agent.id,
-            timeout=assignment.timeout,
-            tool=agent.config.get("tool") or (None if command else settings.tool),
-            model=agent.config.get("model") or settings.model,
-            policy=replace(
-                patient,
-                # The subgoal's own limits win over the preset's.
-                timeout=min(patient.timeout, assignment.timeout),
-                max_timeout=assignment.timeout,
-                retry=replace(patient.retry, attempts=assignment.retries + 1),
-            ),
-            persona=None if adhoc else str(agent.description or "") or None,
-            command=tuple(command) if command else None,
-            spawn=lambda attempt: spawn(attempt),  # noqa: PLW0108 - looked up when called
-            max_retries=assignment.retries,
-            fallback_to_llm=settings.fallback_to_llm,
-            fallback_prompt=question,
-            gate=permits,
-            agent_id=agent.id,
-            deadline=self._deadline,
-            on_event=lambda event: self._heard(assignment, event),
-        )
-
-    def _heard(self, assignment: Assignment, event: Event) -> None:
-        if isinstance(event, AttemptFinished):
-            self._tally.ended_early(assignment.agent.id, event.result)
-        self._emit(SubgoalEvent(assignment.position, event))
-        status = status_of(event)
-        if status is not None:
-            self._say(assignment, status)
-
-    def _say(self, assignment: Assignment, status: str) -> None:
+    def _say(self, assignment: Assignment, agent: Agent, status: str) -> None:
         total = len(self._assignments)
-        self._progress(assignment.position + 1, total, assignment.agent.id, status)
-
-    def _output(
-        self,
-        assignment: Assignment,
-        outcome: Outcome,
-        *,
-        error: str | None = None,
-        result: SpawnResult | None = None,
-    ) -> AgentOutput:
-        return AgentOutput(
-            subgoal_index=assignment.subgoal_index,
-            agent_id=assignment.agent.id,
-            outcome=outcome,
-            output=result.output if result else "",
-            error=error,
-            result=result,
-        )
+        self._progress(assignment.position + 1, total, agent.id, status)
 
 
-def _persona(agent: Agent) -> str:
-    matcher = _get_agent_matcher()
-    return plain_persona(agent) if matcher is None else matcher.persona(agent)
+def _without_result(assignment: Assignment, outcome: Outcome, error: str) -> AgentOutput:
+    """The output of an assignment that nothing came of."""
+    return AgentOutput(assignment.subgoal_index, assignment.agent.id, outcome, error=error)
 
 
 async def _end(workers: Sequence[asyncio.Task[None]]) -> None:
