@@ -17,11 +17,12 @@ from pathlib import Path
 
 from rich.text import Text
 
-from aurora_soar.agents import AgentInfo
+from aurora_soar.agents import AgentInfo, AgentRegistry
 from aurora_soar.cli.preflight import with_agent_cli
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
 from aurora_soar.phases import execute_agents
 from aurora_soar.plan import Plan, longest_duration
+from aurora_soar.results import CollectResult
 from aurora_soar.runs import RunFolder
 from aurora_soar.views import (
     Board,
@@ -41,6 +42,7 @@ from aurora_spawner import (
     ExitCode,
     Interrupts,
     LoggedWarnings,
+    Permissions,
     Progress,
     exit_by_signal,
     redact,
@@ -62,9 +64,10 @@ class RunOptions:
 
     Attributes:
         plan_file: The plan file, as the user named it.
-        tool: For every agent that is no program; None: each its own.
-        model: The model that the tool is to use.
         chosen_tool: Who answers for agents that name no tool.
+        model: The model that the tool is to use.
+        permissions: What agents may do unasked at most.
+        registry: The agents that others may name as their fallback.
         fallback_to_llm: Whether a plain LLM answers where an agent failed.
         progress: How the run shows itself.
         json: Whether the results go to standard output.
@@ -73,9 +76,10 @@ class RunOptions:
     """
 
     plan_file: str
-    tool: str | None
-    model: str | None
     chosen_tool: str | None
+    model: str | None
+    permissions: Permissions
+    registry: AgentRegistry
     fallback_to_llm: bool
     progress: Progress
     json: bool
@@ -120,7 +124,7 @@ class _Conductor:
             plan.name, rows, limit=plan.limits.max_concurrent, started=time.monotonic()
         )
         self._view = self._chosen_view()
-        self._work: asyncio.Task[object] | None = None
+        self._work: asyncio.Task[CollectResult] | None = None
         # The first output that could not be written, and whether nobody reads the screen any more.
         self._lost: OSError | None = None
         self._reader_gone = False
@@ -141,7 +145,8 @@ class _Conductor:
             self._board.cut(f"ended by {number.name if number else 'us'}", time.monotonic())
             self._shown(self._view.stop)
         bug = _first_error(self._work, ticking)
-        code = ExitCode.BUG if bug else self._exit_code(number)
+        result = None if bug or self._work.cancelled() else self._work.result()
+        code = ExitCode.BUG if bug else self._exit_code(number, result)
         self._finish(code)
         if bug is not None:
             raise bug
@@ -149,7 +154,7 @@ class _Conductor:
             raise self._lost
         return code
 
-    async def _execute(self, stop: asyncio.Event) -> object:
+    async def _execute(self, stop: asyncio.Event) -> CollectResult:
         plan, options = self._plan, self._options
         subgoals = [
             {
@@ -160,22 +165,32 @@ class _Conductor:
                 "is_critical": subgoal.is_critical,
                 "timeout": plan.timeout(subgoal),
                 "retries": plan.retries(subgoal),
+                "check": subgoal.check,
             }
             for subgoal in plan.subgoals
         ]
-        limit = plan.limits.global_timeout
+        limits = plan.limits
+        limit = limits.global_timeout
         if limit is None:
             limit = longest_duration(plan, fallback_to_llm=options.fallback_to_llm)
         return await execute_agents(
             list(enumerate(self._agents)),
             subgoals,
             fallback_to_llm=options.fallback_to_llm,
-            max_concurrent=plan.limits.max_concurrent,
+            max_concurrent=limits.max_concurrent,
+            per_tool=limits.per_tool,
             # An empty plan takes no time, which is no limit.
             global_timeout=limit or None,
+            # A limit that people set holds; ours is a net, and providers may well take hours.
+            parked_time_counts=limits.global_timeout is not None,
+            budget_usd=limits.budget_usd,
+            budget_tokens=limits.budget_tokens,
+            registry=options.registry,
             on_event=self._happened,
-            tool=options.tool,
+            tool=options.chosen_tool,
             model=options.model,
+            permissions=options.permissions,
+            kept_at=lambda position: str(self._folder.output(position).absolute()),
             stop=stop,
         )
 
@@ -243,14 +258,14 @@ class _Conductor:
 
     # The end
 
-    def _exit_code(self, received: signal.Signals | None) -> int:
+    def _exit_code(self, received: signal.Signals | None, result: CollectResult | None) -> int:
         if received is not None:
             return exit_by_signal(received)
         if self._lost is not None:
             gone = self._lost.errno == errno.EPIPE
             return ExitCode.READER_GONE if gone else ExitCode.CANNOT_WRITE
         totals = self._board.totals()
-        if totals.unfinished:
+        if totals.unfinished or (result is not None and result.budget_reached):
             return ExitCode.LIMIT
         return ExitCode.OK if totals.ok == len(self._board.rows) else ExitCode.FAILED
 

@@ -7,9 +7,18 @@ from typing import Annotated
 import typer
 
 from aurora_soar.plan import did_you_mean
-from aurora_spawner import TOOLS, parse_duration
+from aurora_spawner import TOOLS, Permissions, parse_duration
 
-__all__ = ["Jobs", "NoFallback", "PlanFile", "Retries", "Timeout", "ToolName", "known_tool"]
+__all__ = [
+    "Jobs",
+    "MayDo",
+    "NoFallback",
+    "PlanFile",
+    "Retries",
+    "Timeout",
+    "ToolName",
+    "known_tool",
+]
 
 
 def _seconds(text: str) -> float:
@@ -60,4 +69,8 @@ ToolName = Annotated[
 NoFallback = Annotated[
     bool,
     typer.Option("--no-fallback", help="Do not ask the plain LLM where an agent failed."),
+]
+MayDo = Annotated[
+    Permissions,
+    typer.Option("--permissions", help="What agents may do without anybody to ask."),
 ]

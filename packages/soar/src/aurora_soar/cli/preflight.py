@@ -12,7 +12,15 @@ from aurora_soar.agents import AgentInfo
 from aurora_soar.plan import Plan
 from aurora_spawner import AGENT_CLIS, TOOLS, find_agent_cli, missing_agent_cli
 
-__all__ = ["Answerer", "Which", "answerers", "chosen_tool", "missing", "with_agent_cli"]
+__all__ = [
+    "Answerer",
+    "Which",
+    "answerers",
+    "chosen_tool",
+    "fallbacks",
+    "missing",
+    "with_agent_cli",
+]
 
 Which: TypeAlias = Callable[[str], str | None]
 Kind: TypeAlias = Literal["program", "persona", "adhoc"]
@@ -58,6 +66,17 @@ def answerers(
     registry = plan.registry()
     agents = (registry.resolve(plan.agent_id(subgoal)) for subgoal in plan.subgoals)
     return [_answerer(agent, tool, chosen, which) for agent in agents]
+
+
+def fallbacks(
+    plan: Plan, tool: str | None, chosen: str | None, which: Which = shutil.which
+) -> list[Answerer]:
+    """Who answers for each agent of the plan that another one names as its fallback."""
+    registry = plan.registry()
+    named = dict.fromkeys(
+        str(agent.config["fallback"]) for agent in registry if "fallback" in agent.config
+    )
+    return [_answerer(registry.resolve(name), tool, chosen, which) for name in named]
 
 
 def _answerer(agent: AgentInfo, tool: str | None, chosen: str | None, which: Which) -> Answerer:

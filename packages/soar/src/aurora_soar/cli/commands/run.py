@@ -7,11 +7,20 @@ from typing import Annotated
 
 import typer
 
+from aurora_soar.agents import AgentRegistry
 from aurora_soar.cli.commands.check import describe_and_exit
 from aurora_soar.cli.conductor import RunOptions, conduct
-from aurora_soar.cli.options import Jobs, NoFallback, PlanFile, Retries, Timeout, ToolName
+from aurora_soar.cli.options import (
+    Jobs,
+    MayDo,
+    NoFallback,
+    PlanFile,
+    Retries,
+    Timeout,
+    ToolName,
+)
 from aurora_soar.cli.plans import chosen_or_exit, load_or_exit, tell_missing
-from aurora_soar.cli.preflight import answerers
+from aurora_soar.cli.preflight import answerers, fallbacks
 from aurora_soar.cli.streams import outputs
 from aurora_spawner import ExitCode, Progress, supervise
 
@@ -40,6 +49,7 @@ def run_command(
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Say something only if it is not all well.")
     ] = False,
+    permissions: MayDo = "read-only",
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Start nothing: the same as check.")
     ] = False,
@@ -48,15 +58,17 @@ def run_command(
     loaded = load_or_exit(plan, jobs, retries, timeout)
     chosen = chosen_or_exit(tool)
     found = answerers(loaded, tool, chosen)
+    others = fallbacks(loaded, tool, chosen)
     if dry_run:
         describe_and_exit(loaded, found, fallback_to_llm=not no_fallback)
-    if tell_missing(found):
+    if tell_missing([*found, *others]):
         raise typer.Exit(ExitCode.NO_TOOL)
     options = RunOptions(
         plan_file=plan,
-        tool=tool,
-        model=model,
         chosen_tool=chosen,
+        model=model,
+        permissions=permissions,
+        registry=AgentRegistry(each.agent for each in others),
         fallback_to_llm=not no_fallback,
         progress=progress,
         json=as_json,
