@@ -51,18 +51,21 @@ MUTANTS = {
         "aurora_spawner.recovery", "await asyncio.sleep(delay)", "await asyncio.sleep(0)", SEED
     ),
     "there is no global timeout": Mutant(
-        "aurora_soar.phases.collect", "timeout=global_timeout)", "timeout=None)", SEED
+        "aurora_soar.phases.collect",
+        "return self._started + self._limit + parked",
+        "return self._started + 1e9",
+        SEED,
     ),
     "a failure counts twice": Mutant(
-        "aurora_soar.phases.collect",
-        "result = await spawn_with_retry_and_fallback(task)",
-        "result = await spawn_with_retry_and_fallback(task)\n"
-        "            if not result.success: breaker.record_failure(agent.id)",
+        "aurora_soar.phases.asking",
+        "result = await services.recover(task)",
+        "result = await services.recover(task)\n"
+        "            if not result.success: services.breaker.record_failure(agent.id)",
         SEED,
     ),
     "nobody is asked": Mutant(
-        "aurora_soar.phases.collect",
-        "result = await spawn_with_retry_and_fallback(task)",
+        "aurora_soar.phases.asking",
+        "result = await services.recover(task)",
         'result = SpawnResult(True, "Result", None, 0)',
         SEED,
     ),

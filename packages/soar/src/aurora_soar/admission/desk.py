@@ -25,10 +25,14 @@ from aurora_soar.admission.throttle import Throttle
 from aurora_soar.events import BudgetWarned, RunEvent, ToolParked, ToolResumed
 from aurora_spawner import FailureType, SpawnResult
 
-__all__ = ["MEMORY_CHECK", "Admission", "Ticket"]
+__all__ = ["MEMORY_CHECK", "SETTLE", "Admission", "Ticket"]
 
 MEMORY_CHECK = 1.0
 """Seconds. No system tells when memory becomes free; a look costs some 30 microseconds."""
+
+SETTLE = 0.005
+"""Seconds for which a place stays free although somebody waits for it, where what has just ended
+may bring somebody with a higher priority, who takes a moment to come."""
 
 # What is no provider's tool, and so is never throttled.
 _PROGRAM = "command"
@@ -80,7 +84,7 @@ class Admission:
         self._by_agent: Counter[str] = Counter()
         self._throttles: dict[str, Throttle] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._memory_timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
         self._warned = False
         self._parked_since: float | None = None
         self._parked_before = 0.0
@@ -94,28 +98,30 @@ class Admission:
             agent_id: Who runs it.
             tool: What the agent goes through; empty: whatever answers for those who name none.
             at_once: Of this agent at once; None: no limit but the others.
-            priority: Higher starts first.
+            priority: Higher starts first: how many steps there are to the end from here.
         """
         return Ticket(self, agent_id, tool, at_once, priority)
 
     @property
     def parked_seconds(self) -> float:
-        """For how long any tool has been parked so far."""
-        since = self._parked_since
-        return self._parked_before + (0.0 if since is None else self._loop.time() - since)
+        """For how long any tool has been parked, with what is to come of parks that go on."""
+        if self._parked_since is None:
+            return self._parked_before
+        until = max(timer.when() for timer in self._timers.values())
+        return self._parked_before + until - self._parked_since
 
     def halt(self, reason: str) -> None:
         """From now on nobody starts any more; the first reason stands."""
         if self.halted is None:
             self.halted = reason
-            self._look()
+            self._look_in(0.0)
 
     def close(self) -> None:
         """Let go of the timers."""
         for timer in self._timers.values():
             timer.cancel()
-        if self._memory_timer is not None:
-            self._memory_timer.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
 
     # Waiting
 
@@ -125,7 +131,7 @@ class Admission:
             (-ticket.priority, next(self._numbers)), ticket, self._loop.create_future()
         )
         bisect.insort(self._waiting, waiter)
-        self._look()
+        self._look_in(0.0)
         try:
             return await waiter.admitted
         except asyncio.CancelledError:
@@ -136,8 +142,18 @@ class Admission:
                 ticket.give_back(None)
             raise
 
+    def _look_in(self, seconds: float) -> None:
+        """Look then, or earlier; so that all who come together are ranked together."""
+        when = self._loop.time() + seconds
+        if self._looking is not None:
+            if self._looking.when() <= when:
+                return
+            self._looking.cancel()
+        self._looking = self._loop.call_at(when, self._look)
+
     def _look(self) -> None:
-        """Let in everybody who may start, and turn away whom the budget keeps out for good."""
+        """Let in everybody who may start, and turn away who never may."""
+        self._looking = None
         for waiter in list(self._waiting):
             if waiter.admitted.cancelled():
                 # It has not been told yet, and takes itself out then.
@@ -170,16 +186,11 @@ class Admission:
             return False
         if self._memory is None or self._memory.has_room(ticket.kind):
             return True
-        if self._memory_timer is None:
-            self._memory_timer = self._loop.call_later(MEMORY_CHECK, self._look_at_memory)
+        self._look_in(MEMORY_CHECK)
         return False
 
     def _is_at_its_limit(self, ticket: Ticket) -> bool:
         return ticket.at_once is not None and self._by_agent[ticket.agent_id] >= ticket.at_once
-
-    def _look_at_memory(self) -> None:
-        self._memory_timer = None
-        self._look()
 
     # Starting and ending
 
@@ -208,7 +219,10 @@ class Admission:
             self._memory.release(ticket.kind, holding.memory, None)
         if self._budget is not None:
             self._settle(self._budget, ticket.agent_id, holding.reserved, result)
-        self._look()
+        if self._waiting:
+            # Priorities are lengths of what is still to come: the heir's is one less.
+            brings_more = ticket.priority - 1 > self._waiting[0].ticket.priority
+            self._look_in(SETTLE if brings_more else 0.0)
 
     def _settle(
         self, budget: Budget, agent_id: str, reserved: float, result: SpawnResult | None
@@ -248,7 +262,7 @@ class Admission:
             self._parked_before += self._loop.time() - self._parked_since
             self._parked_since = None
         self._emit(ToolResumed(tool))
-        self._look()
+        self._look_in(0.0)
 
     def _throttle(self, tool: str) -> Throttle:
         if tool not in self._throttles:
