@@ -102,8 +102,8 @@ def test_f64_no_secret_is_kept(soar: Command) -> None:
     assert ended.code == 0
     files = [path for path in (soar.folder / ".aurora").rglob("*") if path.is_file()]
     assert len(files) >= 4
-    assert not any("12345678" in path.read_text() for path in files)
-    assert sum("[redacted]" in path.read_text() for path in files) >= 3
+    assert not any(b"12345678" in path.read_bytes() for path in files)
+    assert sum(b"[redacted]" in path.read_bytes() for path in files) >= 4
 
 
 def test_a_hostile_subgoal_id_stays_inside(soar: Command) -> None:

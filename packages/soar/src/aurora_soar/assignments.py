@@ -33,6 +33,7 @@ class Assignment:
         timeout: Seconds for one attempt.
         retries: Further attempts after a failed one.
         check: A program that has to succeed for an answer to count; empty for none.
+        held_back: Why it does not run unless its result is known already; empty: it runs.
     """
 
     position: int
@@ -46,6 +47,7 @@ class Assignment:
     timeout: float
     retries: int
     check: tuple[str, ...] = ()
+    held_back: str = ""
 
     @property
     def is_adhoc(self) -> bool:
@@ -108,6 +110,7 @@ def assign(
             timeout=positive_seconds("timeout", subgoal.get("timeout") or timeout),
             retries=_count(retries if subgoal.get("retries") is None else subgoal["retries"]),
             check=tuple(map(str, subgoal.get("check") or ())),
+            held_back=str(subgoal.get("held_back") or ""),
         )
         for position, ((index, agent), subgoal) in enumerate(
             zip(agent_assignments, own, strict=True)

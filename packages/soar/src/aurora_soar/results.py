@@ -38,6 +38,7 @@ class AgentOutput:
         result: What the spawner said; None if nothing was started.
         answered_by: The agent whose answer it is, where it is another one's: a fallback that the
             agent names.
+        kept: The result is an earlier run's; nobody was asked.
     """
 
     subgoal_index: int
@@ -47,6 +48,7 @@ class AgentOutput:
     error: str | None = None
     result: SpawnResult | None = None
     answered_by: str | None = None
+    kept: bool = False
 
     @property
     def success(self) -> bool:

@@ -17,7 +17,13 @@ from aurora_spawner.detection import (
     reset_early_detection_monitor,
 )
 from aurora_spawner.durations import format_duration, parse_duration
-from aurora_spawner.errors import InvalidTaskError, SpawnError, UnknownToolError
+from aurora_spawner.errors import (
+    InvalidTaskError,
+    JournalError,
+    JournalInUseError,
+    SpawnError,
+    UnknownToolError,
+)
 from aurora_spawner.events import (
     AttemptFinished,
     AttemptStarted,
@@ -37,6 +43,7 @@ from aurora_spawner.events import (
     status_of,
 )
 from aurora_spawner.failures import FailureType, classify
+from aurora_spawner.journal import Journal, content_of, surroundings
 from aurora_spawner.models import Permissions, SpawnResult, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
 from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
@@ -67,6 +74,9 @@ __all__ = [
     "Gate",
     "Interrupts",
     "InvalidTaskError",
+    "Journal",
+    "JournalError",
+    "JournalInUseError",
     "Limits",
     "LoggedWarnings",
     "OnEvent",
@@ -93,6 +103,7 @@ __all__ = [
     "UnknownToolError",
     "Warned",
     "classify",
+    "content_of",
     "exit_by_signal",
     "failure_type_of",
     "find_agent_cli",
@@ -117,5 +128,6 @@ __all__ = [
     "status_of",
     "stream",
     "supervise",
+    "surroundings",
     "suspend",
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_soar.cli.commands import check_command, run_command
+from aurora_soar.cli.commands import check_command, resume_command, run_command
 from aurora_spawner import give_streams, report_bug
 
 __all__ = ["app", "main"]
@@ -21,7 +21,7 @@ app = typer.Typer(
     help="""\b
   aurora-soar run plan.toml                   run a plan of agents
   aurora-soar run plan.toml --tool extract    try it without a model
-  aurora-soar check plan.toml                 see what would run, and why
+  aurora-soar resume                          go on with the latest run
 
 Each subgoal of a plan starts as soon as what it depends on is done; agents are retried, and
 results are kept in .aurora/runs.
@@ -55,4 +55,5 @@ def _root(
 
 
 app.command("run")(run_command)
+app.command("resume")(resume_command)
 app.command("check")(check_command)

@@ -10,20 +10,21 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.text import Text
 
-from aurora_soar.agents import AgentInfo, AgentRegistry
+from aurora_soar.cli.plans import Prepared
 from aurora_soar.cli.preflight import with_agent_cli
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
 from aurora_soar.phases import execute_agents
-from aurora_soar.plan import Plan, longest_duration
+from aurora_soar.plan import longest_duration
 from aurora_soar.results import CollectResult
-from aurora_soar.runs import RunFolder
+from aurora_soar.runs import JournalMemo, RunFolder, RunRequest
 from aurora_soar.views import (
     Board,
     LiveView,
@@ -41,15 +42,15 @@ from aurora_spawner import (
     AttemptFinished,
     ExitCode,
     Interrupts,
+    Journal,
     LoggedWarnings,
-    Permissions,
     Progress,
     exit_by_signal,
     redact,
     secrets_in,
 )
 
-__all__ = ["RunOptions", "conduct"]
+__all__ = ["Shown", "conduct"]
 
 # How often the screen is drawn and the heart is listened to, seconds.
 _TICK = 0.5
@@ -59,66 +60,78 @@ _ANSWERS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the command line says about a run.
+class Shown:
+    """How a run shows itself.
 
     Attributes:
-        plan_file: The plan file, as the user named it.
-        chosen_tool: Who answers for agents that name no tool.
-        model: The model that the tool is to use.
-        permissions: What agents may do unasked at most.
-        registry: The agents that others may name as their fallback.
-        fallback_to_llm: Whether a plain LLM answers where an agent failed.
-        progress: How the run shows itself.
+        progress: The view on standard error.
         json: Whether the results go to standard output.
         quiet: Say nothing about success.
-        home: The folder that keeps runs.
     """
 
-    plan_file: str
-    chosen_tool: str | None
-    model: str | None
-    permissions: Permissions
-    registry: AgentRegistry
-    fallback_to_llm: bool
     progress: Progress
     json: bool
     quiet: bool
-    home: Path
 
 
-def conduct(plan: Plan, agents: Sequence[AgentInfo], options: RunOptions) -> int:
+def conduct(
+    prepared: Prepared,
+    request: RunRequest,
+    folder: RunFolder,
+    shown: Shown,
+    journal: Journal,
+    *,
+    redo: Collection[str] = (),
+    held_back: Mapping[str, str] = MappingProxyType({}),
+) -> int:
     """Run a plan; returns the exit code.
 
     Args:
-        plan: The plan.
-        agents: The agent of each subgoal.
-        options: What the command line says.
+        prepared: The plan, and who answers for it.
+        request: What was asked for.
+        folder: The folder of the run.
+        shown: How it shows itself.
+        journal: The run's; what has a result in it is not run again.
+        redo: Subgoals that run again although there is a result.
+        held_back: Subgoals that do not run without a result, and why.
 
     Raises:
         OSError: Progress or results cannot be written.
     """
-    folder = RunFolder.create(options.home, [subgoal.id for subgoal in plan.subgoals])
-    return asyncio.run(_Conductor(plan, agents, options, folder).conduct())
+    conductor = _Conductor(prepared, request, folder, shown, journal, redo, held_back)
+    return asyncio.run(conductor.conduct())
 
 
 class _Conductor:
     """One run: what happens is noted, kept, shown and at last summed up."""
 
     def __init__(
-        self, plan: Plan, agents: Sequence[AgentInfo], options: RunOptions, folder: RunFolder
+        self,
+        prepared: Prepared,
+        request: RunRequest,
+        folder: RunFolder,
+        shown: Shown,
+        journal: Journal,
+        redo: Collection[str],
+        held_back: Mapping[str, str],
     ) -> None:
-        self._plan = plan
-        self._agents = agents
-        self._options = options
+        plan = prepared.plan
+        self._prepared = prepared
+        self._request = request
         self._folder = folder
-        self._console = error_console(force_terminal=options.progress is Progress.TTY)
+        self._shown_as = shown
+        self._held_back = held_back
+        self._ids = [subgoal.id for subgoal in plan.subgoals]
+        # Attempts of earlier runs keep their numbers, and their logs.
+        self._attempts_before = [folder.attempts(position) for position in range(len(self._ids))]
+        self._console = error_console(force_terminal=shown.progress is Progress.TTY)
         self._glyphs = glyphs_for(sys.stderr)
         rows = [
             Row(subgoal.id, agent.id, needs=subgoal.depends_on)
-            for subgoal, agent in zip(plan.subgoals, agents, strict=True)
+            for subgoal, agent in zip(plan.subgoals, prepared.agents, strict=True)
         ]
         self._secrets = secrets_in(os.environ)
+        self._memo = JournalMemo(journal, self._ids, self._clean, redo)
         self._began = datetime.now(UTC)
         self._board = Board(
             plan.name, rows, limit=plan.limits.max_concurrent, started=time.monotonic()
@@ -155,28 +168,16 @@ class _Conductor:
         return code
 
     async def _execute(self, stop: asyncio.Event) -> CollectResult:
-        plan, options = self._plan, self._options
-        subgoals = [
-            {
-                "id": subgoal.id,
-                "description": subgoal.description or "",
-                "depends_on": subgoal.depends_on,
-                "on_dependency_failure": subgoal.on_dependency_failure,
-                "is_critical": subgoal.is_critical,
-                "timeout": plan.timeout(subgoal),
-                "retries": plan.retries(subgoal),
-                "check": subgoal.check,
-            }
-            for subgoal in plan.subgoals
-        ]
-        limits = plan.limits
+        prepared, request = self._prepared, self._request
+        limits = prepared.plan.limits
         limit = limits.global_timeout
         if limit is None:
-            limit = longest_duration(plan, fallback_to_llm=options.fallback_to_llm)
+            fallback = not request.no_fallback
+            limit = longest_duration(prepared.plan, fallback_to_llm=fallback)
         return await execute_agents(
-            list(enumerate(self._agents)),
-            subgoals,
-            fallback_to_llm=options.fallback_to_llm,
+            list(enumerate(prepared.agents)),
+            prepared.plan.mappings(self._held_back),
+            fallback_to_llm=not request.no_fallback,
             max_concurrent=limits.max_concurrent,
             per_tool=limits.per_tool,
             # An empty plan takes no time, which is no limit.
@@ -185,12 +186,13 @@ class _Conductor:
             parked_time_counts=limits.global_timeout is not None,
             budget_usd=limits.budget_usd,
             budget_tokens=limits.budget_tokens,
-            registry=options.registry,
+            registry=prepared.registry,
             on_event=self._happened,
-            tool=options.chosen_tool,
-            model=options.model,
-            permissions=options.permissions,
+            tool=prepared.chosen_tool,
+            model=request.model,
+            permissions=request.permissions,
             kept_at=lambda position: str(self._folder.output(position).absolute()),
+            memo=self._memo,
             stop=stop,
         )
 
@@ -204,8 +206,9 @@ class _Conductor:
     def _keep(self, event: RunEvent) -> None:
         match event:
             case SubgoalEvent(position, AttemptFinished(attempt, _, result)):
+                number = self._attempts_before[position] + attempt
                 log = self._folder.write_attempt(
-                    position, attempt, self._clean(result.output), self._clean(result.stderr)
+                    position, number, self._clean(result.output), self._clean(result.stderr)
                 )
                 self._board.rows[position].log = None if result.success else os.path.relpath(log)
             case SubgoalFinished(position, output) if output.success:
@@ -247,11 +250,11 @@ class _Conductor:
                 self._note(f"cannot write: {error}; the run goes on")
 
     def _chosen_view(self) -> View:
-        progress = self._options.progress
+        progress = self._shown_as.progress
         if progress is Progress.AUTO:
             live = sys.stderr.isatty() and not self._console.is_dumb_terminal
             progress = Progress.TTY if live else Progress.PLAIN
-        if self._options.quiet or progress is Progress.NONE:
+        if self._shown_as.quiet or progress is Progress.NONE:
             return SilentView(self._console)
         view = LiveView if progress is Progress.TTY else PlainView
         return view(self._board, self._console, self._glyphs, time.monotonic)
@@ -274,7 +277,7 @@ class _Conductor:
         results = record(
             self._board,
             run=self._folder.id,
-            plan=self._options.plan_file,
+            plan=self._request.plan_file,
             started=self._began,
             seconds=now - self._board.started,
             exit_code=code,
@@ -285,9 +288,9 @@ class _Conductor:
             self._folder.write_results(text)
         except OSError as error:
             self._lost = self._lost or error
-        if not (self._options.quiet and code == ExitCode.OK):
+        if not (self._shown_as.quiet and code == ExitCode.OK):
             self._shown(lambda: self._sum_up(now))
-        if self._options.json:
+        if self._shown_as.json:
             sys.stdout.buffer.write(text.encode("utf-8", "replace"))
             sys.stdout.buffer.flush()
 
@@ -295,8 +298,8 @@ class _Conductor:
         lines = summary(self._board, now, self._glyphs)
         lines.append(Text(f"Results: {os.path.relpath(self._folder.results)}"))
         lines += [Text(f"Answer:  {os.path.relpath(path)}") for path in self._answers()]
-        if self._options.chosen_tool == "extract":
-            command = f"aurora-soar run {shlex.quote(self._options.plan_file)}"
+        if self._prepared.chosen_tool == "extract":
+            command = f"aurora-soar run {shlex.quote(self._request.plan_file)}"
             lines.append(Text(with_agent_cli(command)))
         for line in lines:
             self._console.print(line, soft_wrap=True)

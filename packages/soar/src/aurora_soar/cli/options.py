@@ -7,14 +7,22 @@ from typing import Annotated
 import typer
 
 from aurora_soar.plan import did_you_mean
-from aurora_spawner import TOOLS, Permissions, parse_duration
+from aurora_spawner import TOOLS, Permissions, Progress, parse_duration
 
 __all__ = [
+    "AsJson",
+    "Budget",
+    "FailFast",
     "Jobs",
     "MayDo",
+    "Model",
     "NoFallback",
+    "Only",
     "PlanFile",
+    "Quiet",
     "Retries",
+    "ShownAs",
+    "Skip",
     "Timeout",
     "ToolName",
     "known_tool",
@@ -42,7 +50,7 @@ def known_tool(name: str | None) -> str | None:
     return name
 
 
-PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="The plan file, TOML or JSON.")]
+PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="The plan file: TOML, JSON or YAML.")]
 Jobs = Annotated[
     int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Agents at once.")
 ]
@@ -73,4 +81,29 @@ NoFallback = Annotated[
 MayDo = Annotated[
     Permissions,
     typer.Option("--permissions", help="What agents may do without anybody to ask."),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="The model, told to the tool.")
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        "--budget", min=0.0, metavar="USD", help="Nothing new starts once agents cost this much."
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="ID", help="This subgoal and what it needs; may be repeated."),
+]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="ID", help="Not this one, nor what cannot run without it."),
+]
+FailFast = Annotated[
+    bool, typer.Option("-x", "--fail-fast", help="Start nothing new once something has failed.")
+]
+ShownAs = Annotated[Progress, typer.Option("--progress", help="How the run shows itself.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Say something only if it is not all well.")
 ]

@@ -8,16 +8,19 @@ from contextlib import contextmanager
 
 import typer
 
-from aurora_spawner import output_lost, safe_line
+from aurora_spawner import ExitCode, JournalError, output_lost, safe_line
 
 __all__ = ["complain", "outputs"]
 
 
 @contextmanager
 def outputs() -> Iterator[None]:
-    """End with the right code where an output cannot be written."""
+    """End with the right code where an output cannot be written, or a journal cannot be used."""
     try:
         yield
+    except JournalError as error:
+        complain(f"aurora-soar: {error}")
+        raise typer.Exit(ExitCode.USAGE) from None
     except OSError as error:
         raise typer.Exit(output_lost("aurora-soar", error)) from None
 

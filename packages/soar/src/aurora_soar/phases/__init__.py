@@ -1,5 +1,7 @@
 """The phases of a run."""
 
-from aurora_soar.phases.collect import execute_agents
+from aurora_soar.phases.collect import execute_agents, persona_of
+from aurora_soar.phases.question import content_of, task_of
+from aurora_soar.phases.settings import Memo, Settings
 
-__all__ = ["execute_agents"]
+__all__ = ["Memo", "Settings", "content_of", "execute_agents", "persona_of", "task_of"]

@@ -88,6 +88,7 @@ class Asking:
         self._services = services
         self._nonce = secrets.token_hex(4)
         self.seconds = 0.0
+        self._asked = False
         self._refused: str | None = None
         self._blocked = False
         self._answered_by: str | None = None
@@ -102,6 +103,7 @@ class Asking:
         except Exception as error:
             _log.exception('subgoal "%s" failed in an unexpected way', self._assignment.name)
             result = SpawnResult.failed(error)
+            self._asked = True
         if self._refused is not None:
             return self._skipped(self._refused)
         self._services.say(self._assignment, agent, outcome_of(result))
@@ -116,6 +118,7 @@ class Asking:
             error=result.error,
             result=result,
             answered_by=self._answered_by,
+            kept=not self._asked,
         )
 
     def _skipped(self, reason: str) -> AgentOutput:
@@ -127,6 +130,10 @@ class Asking:
 
     async def _run(self, session_id: str | None) -> SpawnResult:
         """Ask the agents of the chain until one has the answer."""
+        self._asked = True
+        if self._assignment.held_back:
+            self._refused = self._assignment.held_back
+            return SpawnResult.failed(self._refused)
         last: _Answer | None = None
         chain = self._chain()
         for agent in chain:

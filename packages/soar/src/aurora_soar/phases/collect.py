@@ -34,7 +34,7 @@ from aurora_spawner import (
     spawn_with_retry_and_fallback,
 )
 
-__all__ = ["execute_agents"]
+__all__ = ["execute_agents", "persona_of"]
 
 _log = logging.getLogger("aurora_soar")
 
@@ -82,7 +82,8 @@ async def execute_agents(
         subgoals: Mappings with `description` or `prompt`; optional: `subgoal_index` (default: its
             position), `id`, `depends_on` (ids or indexes), `on_dependency_failure` (`skip`, `run`
             or `stop`), `is_critical`, `timeout` (seconds), `retries`, `check` (a program and its
-            arguments that has to succeed for an answer to count).
+            arguments that has to succeed for an answer to count), `held_back` (why it does not
+            run unless the memo knows its result).
         context: `context["background"]`, if it is text, stands before every prompt.
         on_progress: `on_progress(idx, total, agent_id, status)`; what it raises is logged once.
         agent_timeout: Seconds for one attempt.
@@ -172,7 +173,8 @@ def _budget(usd: float | None, tokens: int | None, shares: int) -> Budget | None
     return None if tokens is None else Budget(tokens, "tokens", shares)
 
 
-def _persona(agent: Agent) -> str:
+def persona_of(agent: Agent) -> str:
+    """Who an adhoc agent is, in words."""
     matcher = _get_agent_matcher()
     return plain_persona(agent) if matcher is None else matcher.persona(agent)
 
@@ -214,7 +216,7 @@ class _Collect:
             admission=admission,
             tally=self._tally,
             find_agent=registry.get,
-            persona=_persona,
+            persona=persona_of,
             spawn=lambda task: spawn(task),  # noqa: PLW0108 - looked up when called
             recover=lambda task: spawn_with_retry_and_fallback(task),  # noqa: PLW0108 - likewise
             memo=memo,

@@ -11,8 +11,9 @@ from aurora_soar.admission import Admission
 from aurora_soar.agents import Agent
 from aurora_soar.assignments import Assignment
 from aurora_soar.events import RunEvent
+from aurora_soar.prompt import ANSWER_BUDGET
 from aurora_soar.tally import Tally
-from aurora_spawner import Permissions, Policy, RecoverableTask, SpawnResult, SpawnTask
+from aurora_spawner import PRESETS, Permissions, Policy, RecoverableTask, SpawnResult, SpawnTask
 
 __all__ = ["KeptAt", "Memo", "Run", "Services", "Settings", "always_run", "kept_nowhere"]
 
@@ -60,14 +61,14 @@ def kept_nowhere(position: int) -> str | None:
 class Settings:
     """The choices of whoever called; see `execute_agents`."""
 
-    fallback_to_llm: bool
-    background: str
-    tool: str | None
-    model: str | None
-    permissions: Permissions
-    policy: Policy
-    answer_budget: int
-    kept_at: KeptAt
+    fallback_to_llm: bool = True
+    background: str = ""
+    tool: str | None = None
+    model: str | None = None
+    permissions: Permissions = "read-only"
+    policy: Policy = PRESETS["patient"]
+    answer_budget: int = ANSWER_BUDGET
+    kept_at: KeptAt = kept_nowhere
 
 
 Run: TypeAlias = Callable[[SpawnTask], Awaitable[SpawnResult]]

@@ -4,6 +4,7 @@ from aurora_soar.plan.file import load_plan
 from aurora_soar.plan.model import Defaults, Limits, Plan, PlanAgent, PlanSubgoal
 from aurora_soar.plan.problems import PlanError, Problem, did_you_mean
 from aurora_soar.plan.schedule import longest_duration, rounds
+from aurora_soar.plan.selection import UnknownSubgoalError, select
 
 __all__ = [
     "Defaults",
@@ -13,8 +14,10 @@ __all__ = [
     "PlanError",
     "PlanSubgoal",
     "Problem",
+    "UnknownSubgoalError",
     "did_you_mean",
     "load_plan",
     "longest_duration",
     "rounds",
+    "select",
 ]

@@ -6,6 +6,8 @@ Nothing in a plan widens what an agent may do: that is for the command line alon
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -183,21 +185,48 @@ class Plan(_Table):
         return self.defaults.retries if subgoal.retries is None else subgoal.retries
 
     def adjusted(
-        self, *, max_concurrent: int | None, timeout: float | None, retries: int | None
+        self,
+        *,
+        max_concurrent: int | None = None,
+        timeout: float | None = None,
+        retries: int | None = None,
+        budget_usd: float | None = None,
+        fail_fast: bool = False,
     ) -> Plan:
         """The plan with these in the place of its own, where they are not None.
 
-        `timeout` and `retries` hold for every subgoal, whatever it says itself.
+        `timeout` and `retries` hold for every subgoal, whatever it says itself; with `fail_fast`
+        each of them is critical. A budget in dollars replaces one in tokens.
         """
-        own = {"timeout": timeout, "retries": retries}
+        own = {"timeout": timeout, "retries": retries, "is_critical": fail_fast or None}
+        limits: dict[str, Any] = {"max_concurrent": max_concurrent, "budget_usd": budget_usd}
         changed = {key: value for key, value in own.items() if value is not None}
-        limits = {} if max_concurrent is None else {"max_concurrent": max_concurrent}
+        limits = {key: value for key, value in limits.items() if value is not None}
+        if budget_usd is not None:
+            limits["budget_tokens"] = None
         return self.model_copy(
             update={
                 "limits": self.limits.model_copy(update=limits),
                 "subgoals": tuple(each.model_copy(update=changed) for each in self.subgoals),
             }
         )
+
+    def mappings(self, held_back: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
+        """The subgoals as `execute_agents` takes them; some held back, each for its reason."""
+        return [
+            {
+                "id": subgoal.id,
+                "description": subgoal.description or "",
+                "depends_on": subgoal.depends_on,
+                "on_dependency_failure": subgoal.on_dependency_failure,
+                "is_critical": subgoal.is_critical,
+                "timeout": self.timeout(subgoal),
+                "retries": self.retries(subgoal),
+                "check": subgoal.check,
+                "held_back": held_back.get(subgoal.id),
+            }
+            for subgoal in self.subgoals
+        ]
 
     def registry(self) -> AgentRegistry:
         """The registered agents, each with what it has from its bases."""

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from aurora_spawner.cli.jobs import Job
 from aurora_spawner.cli.options import RunOptions
 from aurora_spawner.errors import JournalFileError
-from aurora_spawner.journal import Content, Execution, Journal, content_of
+from aurora_spawner.journal import Content, Execution, Journal, content_of, surroundings
 from aurora_spawner.models import SpawnResult
 
 __all__ = ["Keeping", "Known", "open_keeping"]
-
-# A repository on a slow disk is not worth waiting for, seconds.
-_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class Keeping:
             raise JournalFileError(path, "is there already", remedy)
         self._resume = resume
         self._again = again
-        self._surroundings = _surroundings()
+        self._surroundings = surroundings()
         self._journal = Journal.open(path, surroundings=self._surroundings)
 
     def __enter__(self) -> Keeping:
@@ -70,15 +66,8 @@ class Keeping:
 
     def history(self) -> Iterator[str]:
         """What is to be told of the run before."""
-        last = self._journal.last_run
-        if last is None:
-            return
-        if last.cut_off:
-            yield "the last run was killed in the middle of a write, which is rolled back"
-        now = self._surroundings
-        for name in sorted({*last.surroundings} & {*now}):
-            if last.surroundings[name] != now[name]:
-                yield f"{name} was {last.surroundings[name]} then and is {now[name]} now"
+        if self._journal.last_run is not None:
+            yield from self._journal.last_run.told(self._surroundings)
 
     async def known(self, job: Job) -> Known:
         """What is kept for a job."""
@@ -116,19 +105,3 @@ def open_keeping(options: RunOptions) -> AbstractContextManager[Keeping | None]:
 
 def _identity(job: Job) -> str | int:
     return job.index if job.id is None else str(job.id)
-
-
-def _surroundings() -> Mapping[str, str]:
-    """What may matter and is no part of a task: the folder and the repository's commit."""
-    said = {"the folder": os.getcwd()}
-    try:
-        asked = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return said
-    return {**said, "the repository's commit": asked.stdout.decode().strip()}

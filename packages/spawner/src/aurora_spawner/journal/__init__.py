@@ -2,6 +2,7 @@
 
 from aurora_spawner.journal.content import Content, content_of
 from aurora_spawner.journal.journal import Journal, Recalled, resumed
+from aurora_spawner.journal.surroundings import surroundings
 from aurora_spawner.journal.tables import Execution, Identity, LastRun
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "Recalled",
     "content_of",
     "resumed",
+    "surroundings",
 ]

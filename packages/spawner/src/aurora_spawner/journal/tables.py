@@ -81,6 +81,15 @@ class LastRun:
     interrupted: tuple[Identity, ...]
     cut_off: bool
 
+    def told(self, surroundings: Mapping[str, str]) -> Iterator[str]:
+        """What is to be told of it, given the surroundings of the run after it."""
+        if self.cut_off:
+            yield "the last run was killed in the middle of a write, which is rolled back"
+        for name in sorted({*self.surroundings} & {*surroundings}):
+            before, now = self.surroundings[name], surroundings[name]
+            if before != now:
+                yield f"{name} was {before} then and is {now} now"
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:

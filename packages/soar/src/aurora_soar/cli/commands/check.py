@@ -10,8 +10,8 @@ from typing import NoReturn
 import typer
 
 from aurora_soar.cli.options import Jobs, NoFallback, PlanFile, Retries, Timeout, ToolName
-from aurora_soar.cli.plans import chosen_or_exit, load_or_exit, tell_missing
-from aurora_soar.cli.preflight import Answerer, answerers
+from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
+from aurora_soar.cli.preflight import Answerer
 from aurora_soar.cli.streams import outputs
 from aurora_soar.plan import (
     Plan,
@@ -20,6 +20,7 @@ from aurora_soar.plan import (
     longest_duration,
     rounds,
 )
+from aurora_soar.runs import RunRequest
 from aurora_spawner import ExitCode, format_duration, safe_line
 
 __all__ = ["check_command", "describe_and_exit"]
@@ -35,17 +36,17 @@ def check_command(
     tool: ToolName = None,
 ) -> None:
     """Show what a plan would run, in which order and why; start nothing."""
-    loaded = load_or_exit(plan, jobs, retries, timeout)
-    found = answerers(loaded, tool, chosen_or_exit(tool))
-    describe_and_exit(loaded, found, fallback_to_llm=not no_fallback)
+    request = RunRequest(plan, jobs=jobs, retries=retries, timeout=timeout, tool=tool)
+    describe_and_exit(prepare_or_exit(request), fallback_to_llm=not no_fallback)
 
 
-def describe_and_exit(plan: Plan, found: list[Answerer], *, fallback_to_llm: bool) -> NoReturn:
+def describe_and_exit(prepared: Prepared, *, fallback_to_llm: bool) -> NoReturn:
     """Print what would run, complain of what is missing, and end."""
-    for line in _describe(plan, found, fallback_to_llm=fallback_to_llm):
+    lines = _describe(prepared.plan, prepared.answerers, fallback_to_llm=fallback_to_llm)
+    for line in lines:
         print(line)
     sys.stdout.flush()
-    raise typer.Exit(ExitCode.NO_TOOL if tell_missing(found) else ExitCode.OK)
+    raise typer.Exit(ExitCode.NO_TOOL if tell_missing(prepared) else ExitCode.OK)
 
 
 def _describe(plan: Plan, found: Sequence[Answerer], *, fallback_to_llm: bool) -> Iterator[str]:

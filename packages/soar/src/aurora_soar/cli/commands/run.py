@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from aurora_soar.agents import AgentRegistry
 from aurora_soar.cli.commands.check import describe_and_exit
-from aurora_soar.cli.conductor import RunOptions, conduct
+from aurora_soar.cli.conductor import Shown, conduct
 from aurora_soar.cli.options import (
+    AsJson,
+    Budget,
+    FailFast,
     Jobs,
     MayDo,
+    Model,
     NoFallback,
+    Only,
     PlanFile,
+    Quiet,
     Retries,
+    ShownAs,
+    Skip,
     Timeout,
     ToolName,
 )
-from aurora_soar.cli.plans import chosen_or_exit, load_or_exit, tell_missing
-from aurora_soar.cli.preflight import answerers, fallbacks
+from aurora_soar.cli.places import HOME
+from aurora_soar.cli.plans import prepare_or_exit, tell_missing
 from aurora_soar.cli.streams import outputs
-from aurora_spawner import ExitCode, Progress, supervise
+from aurora_soar.runs import RunFolder, RunRequest
+from aurora_spawner import ExitCode, Journal, Progress, supervise, surroundings
 
 __all__ = ["run_command"]
-
-_HOME = Path(".aurora")
 
 
 @outputs()
@@ -36,45 +43,45 @@ def run_command(
     no_fallback: NoFallback = False,
     retries: Retries = None,
     timeout: Timeout = None,
+    budget: Budget = None,
+    fail_fast: FailFast = False,
+    only: Only = None,
+    skip: Skip = None,
     tool: ToolName = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="The model, told to the tool.")
-    ] = None,
-    progress: Annotated[
-        Progress, typer.Option("--progress", help="How the run shows itself.")
-    ] = Progress.AUTO,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Results as JSON on standard output.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Say something only if it is not all well.")
-    ] = False,
+    model: Model = None,
     permissions: MayDo = "read-only",
+    progress: ShownAs = Progress.AUTO,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Start nothing: the same as check.")
     ] = False,
 ) -> None:
     """Run a plan."""
-    loaded = load_or_exit(plan, jobs, retries, timeout)
-    chosen = chosen_or_exit(tool)
-    found = answerers(loaded, tool, chosen)
-    others = fallbacks(loaded, tool, chosen)
-    if dry_run:
-        describe_and_exit(loaded, found, fallback_to_llm=not no_fallback)
-    if tell_missing([*found, *others]):
-        raise typer.Exit(ExitCode.NO_TOOL)
-    options = RunOptions(
-        plan_file=plan,
-        chosen_tool=chosen,
+    request = RunRequest(
+        plan,
+        jobs=jobs,
+        retries=retries,
+        timeout=timeout,
+        tool=tool,
         model=model,
+        no_fallback=no_fallback,
         permissions=permissions,
-        registry=AgentRegistry(each.agent for each in others),
-        fallback_to_llm=not no_fallback,
-        progress=progress,
-        json=as_json,
-        quiet=quiet,
-        home=_HOME,
+        budget_usd=budget or None,
+        fail_fast=fail_fast,
+        only=tuple(only or ()),
+        skip=tuple(skip or ()),
     )
+    prepared = prepare_or_exit(request)
+    if dry_run:
+        describe_and_exit(prepared, fallback_to_llm=not no_fallback)
+    if tell_missing(prepared):
+        raise typer.Exit(ExitCode.NO_TOOL)
     # From here on there are agents, and whatever kills us must not leave them running.
     supervise()
-    raise typer.Exit(conduct(loaded, [each.agent for each in found], options))
+    subgoals = [subgoal.id for subgoal in prepared.plan.subgoals]
+    folder = RunFolder.create(HOME, subgoals)
+    folder.write_request(replace(request, plan_file=os.path.abspath(plan)).to_text(subgoals))
+    with Journal.open(folder.journal, surroundings=surroundings()) as journal:
+        shown = Shown(progress, as_json, quiet)
+        raise typer.Exit(conduct(prepared, request, folder, shown, journal))

@@ -2,6 +2,8 @@
 
 Layout, where NAME is a subgoal's id made safe for a file system:
 
+    run.json                what was asked for, see `request`
+    journal.db              every result as soon as there is one, see `keeping`
     results.json            what became of everything
     NAME/output.txt         the subgoal's answer
     NAME/ATTEMPT/stdout.log what an attempt said, bounded as in its result
@@ -17,9 +19,13 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["RESULTS", "RunFolder", "safe_names"]
+from aurora_soar.folders import make_private
+
+__all__ = ["RESULTS", "RunFolder", "run_ids", "safe_names"]
 
 RESULTS = "results.json"
+_REQUEST = "run.json"
+_JOURNAL = "journal.db"
 
 # No letters or digits that are mistaken for each other when read aloud or copied by hand.
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -40,7 +46,7 @@ def safe_names(ids: Iterable[str]) -> list[str]:
     Letters, digits, dots, hyphens and underscores stay. An id that had to be changed, and one
     that differs from an earlier one by case only, gets a digest of itself at the end.
     """
-    taken = {RESULTS}
+    taken = {RESULTS, _REQUEST, _JOURNAL}
     names = []
     for each in ids:
         name = _UNSAFE.sub("_", each).lstrip(".")[:_LONGEST_NAME]
@@ -64,12 +70,16 @@ class RunFolder:
     Attributes:
         id: The run's id.
         path: The folder.
+        request: The file that says what was asked for.
+        journal: The journal.
         results: The file that says what became of everything, once it is written.
     """
 
     def __init__(self, run_id: str, path: Path, subgoal_ids: Sequence[str]) -> None:
         self.id = run_id
         self.path = path
+        self.request = path / _REQUEST
+        self.journal = path / _JOURNAL
         self.results = path / RESULTS
         self._names = safe_names(subgoal_ids)
 
@@ -92,8 +102,8 @@ class RunFolder:
             OSError: It cannot be made.
         """
         runs = home / "runs"
-        _make_private(home)
-        _make_private(runs)
+        make_private(home)
+        make_private(runs)
         if not (home / ".gitignore").exists():
             _write(home / ".gitignore", "*\n")
         length = _SHORTEST_ID
@@ -107,6 +117,16 @@ class RunFolder:
                 return cls(run_id, runs / run_id, subgoal_ids)
             length += 1
 
+    def attempts(self, position: int) -> int:
+        """How many attempts of a subgoal are kept already."""
+        folder = self.path / self._names[position]
+        try:
+            return max(
+                (int(each.name) for each in folder.iterdir() if each.name.isdigit()), default=0
+            )
+        except OSError:
+            return 0
+
     def write_attempt(self, position: int, attempt: int, stdout: str, stderr: str) -> Path:
         """Keep what an attempt said; returns the file to look into first.
 
@@ -114,8 +134,8 @@ class RunFolder:
             OSError: It cannot be written.
         """
         folder = self.path / self._names[position] / str(attempt)
-        _make_private(folder.parent)
-        _make_private(folder)
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         _write(folder / "stdout.log", stdout)
         _write(folder / "stderr.log", stderr)
         return folder / ("stderr.log" if stderr.strip() else "stdout.log")
@@ -131,8 +151,16 @@ class RunFolder:
             OSError: It cannot be written.
         """
         path = self.output(position)
-        _make_private(path.parent)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         _write(path, output)
+
+    def write_request(self, text: str) -> None:
+        """Write what was asked for.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        _write(self.request, text)
 
     def write_results(self, text: str) -> None:
         """Write what became of everything: all of it or none.
@@ -145,8 +173,15 @@ class RunFolder:
         unfinished.replace(self.results)
 
 
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
+def run_ids(home: Path) -> list[str]:
+    """The runs that are kept below a folder `.aurora`, the latest first."""
+    try:
+        folders = [each for each in (home / "runs").iterdir() if (each / _REQUEST).is_file()]
+    except OSError:
+        return []
+    # When it was asked for: what is written later touches the folder.
+    folders.sort(key=lambda each: ((each / _REQUEST).stat().st_mtime_ns, each.name), reverse=True)
+    return [each.name for each in folders]
 
 
 def _write(path: Path, text: str) -> None:

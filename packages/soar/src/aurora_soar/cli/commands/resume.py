@@ -1,0 +1,151 @@
+"""`aurora-soar resume`: go on with a run, without paying twice for what is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from aurora_soar.assignments import assign
+from aurora_soar.cli.conductor import Shown, conduct
+from aurora_soar.cli.options import (
+    AsJson,
+    Budget,
+    Jobs,
+    Quiet,
+    Retries,
+    ShownAs,
+    Timeout,
+    ToolName,
+)
+from aurora_soar.cli.places import HOME
+from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
+from aurora_soar.cli.streams import complain, outputs
+from aurora_soar.phases import Settings, persona_of
+from aurora_soar.plan import Plan, UnknownSubgoalError, select
+from aurora_soar.runs import Fate, NoSuchRunError, RunFolder, RunRequest, find_run, predict
+from aurora_spawner import ExitCode, Journal, Progress, safe_line, supervise, surroundings
+
+__all__ = ["resume_command"]
+
+
+@outputs()
+def resume_command(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="Its id, or the beginning of it; else the latest."),
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what failed, nothing that was never started.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="ID", help="This subgoal and what it needs; repeatable."),
+    ] = None,
+    redo: Annotated[
+        list[str] | None,
+        typer.Option("--redo", metavar="ID", help="Run it again although it is done; repeatable."),
+    ] = None,
+    jobs: Jobs = None,
+    retries: Retries = None,
+    timeout: Timeout = None,
+    budget: Budget = None,
+    tool: ToolName = None,
+    progress: ShownAs = Progress.AUTO,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Say what would be kept and run; start nothing.")
+    ] = False,
+) -> None:
+    """Go on with a run: what is finished is kept, what is missing or has changed runs.
+
+    The plan file is read again. Whatever it changes about a subgoal makes that subgoal run again.
+    """
+    try:
+        request, folder = find_run(HOME, run)
+    except NoSuchRunError as error:
+        complain(f"aurora-soar: {error}")
+        raise typer.Exit(ExitCode.USAGE) from None
+    request = request.adjusted(
+        jobs=jobs, retries=retries, timeout=timeout, tool=tool, budget_usd=budget or None
+    )
+    prepared = prepare_or_exit(request)
+    folder = RunFolder(folder.id, folder.path, [subgoal.id for subgoal in prepared.plan.subgoals])
+    again = _known(prepared.plan, redo or ())
+    if not dry_run:
+        if tell_missing(prepared):
+            raise typer.Exit(ExitCode.NO_TOOL)
+        # Before the journal is opened: its thread does not survive the fork.
+        supervise()
+    around = surroundings()
+    with Journal.open(folder.journal, surroundings=around) as journal:
+        fates = asyncio.run(_predicted(prepared, request, journal, again))
+        held_back = _held_back(prepared.plan, fates, only or (), failed=failed)
+        history = journal.last_run.told(around) if journal.last_run is not None else ()
+        said = [*history, *_said(folder, prepared.plan, fates, held_back)]
+        if dry_run or not quiet:
+            for line in said:
+                print(safe_line(line), file=sys.stdout if dry_run else sys.stderr)
+        if dry_run:
+            return
+        shown = Shown(progress, as_json, quiet)
+        code = conduct(prepared, request, folder, shown, journal, redo=again, held_back=held_back)
+        raise typer.Exit(code)
+
+
+def _known(plan: Plan, names: Collection[str]) -> frozenset[str]:
+    try:
+        select(plan, only=names)
+    except UnknownSubgoalError as error:
+        complain(f"aurora-soar: {error}")
+        raise typer.Exit(ExitCode.USAGE) from None
+    return frozenset(names)
+
+
+async def _predicted(
+    prepared: Prepared, request: RunRequest, journal: Journal, redo: Collection[str]
+) -> list[Fate]:
+    assignments = assign(
+        list(enumerate(prepared.agents)), prepared.plan.mappings(), timeout=1.0, retries=0
+    )
+    settings = Settings(
+        tool=prepared.chosen_tool, model=request.model, permissions=request.permissions
+    )
+    return await predict(assignments, settings, journal, persona_of, redo)
+
+
+def _held_back(
+    plan: Plan, fates: Sequence[Fate], only: Collection[str], *, failed: bool
+) -> dict[str, str]:
+    """Who does not run this time, and why."""
+    _known(plan, only)
+    wanted = {subgoal.id for subgoal in select(plan, only=only).subgoals}
+    return {
+        subgoal.id: "not asked for"
+        for subgoal, fate in zip(plan.subgoals, fates, strict=True)
+        if subgoal.id not in wanted or (failed and not (fate.is_kept or fate.has_failed))
+    }
+
+
+def _said(
+    folder: RunFolder, plan: Plan, fates: Sequence[Fate], held_back: Collection[str]
+) -> Iterator[str]:
+    """What is kept, what runs and why, and what that is known to cost."""
+    pairs = list(zip([subgoal.id for subgoal in plan.subgoals], fates, strict=True))
+    kept = [(name, fate) for name, fate in pairs if fate.is_kept]
+    runs = [(name, fate) for name, fate in pairs if not fate.is_kept and name not in held_back]
+    keeps, starts = f"{len(kept)}{_cost(kept, 'paid')}", f"{len(runs)}{_cost(runs, 'last time')}"
+    yield f"run {folder.id}: keeps {keeps}, runs {starts}"
+    width = max((len(name) for name, _ in runs), default=0)
+    for name, fate in runs:
+        yield f"  {name:<{width}}  {fate.reason}"
+
+
+def _cost(fates: Sequence[tuple[str, Fate]], when: str) -> str:
+    """What they cost, as far as anybody told."""
+    known = [fate.cost_usd for _, fate in fates if fate.cost_usd is not None]
+    return f" (${sum(known):.2f} {when})" if known else ""

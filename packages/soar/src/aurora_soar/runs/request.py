@@ -1,0 +1,113 @@
+"""What a run was asked for: written when it begins, read by whoever resumes or shows it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from aurora_soar.runs.folder import RunFolder, run_ids
+from aurora_spawner import Permissions
+
+__all__ = ["NoSuchRunError", "RunRequest", "find_run"]
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """The plan and the flags of a run.
+
+    Attributes:
+        plan_file: The plan file; absolute, so that it is found from anywhere.
+        jobs: As on the command line, like all that follow; None where nothing was said.
+        retries: Further attempts of every subgoal.
+        timeout: Seconds for every attempt.
+        tool: Who answers for every agent that is no program.
+        model: The model, told to the tool.
+        no_fallback: The plain LLM is not asked.
+        permissions: What agents may do unasked at most.
+        budget_usd: What all may cost.
+        fail_fast: Nothing new starts once something has failed.
+        only: The subgoals that were asked for; empty for all.
+        skip: Those that were not.
+    """
+
+    plan_file: str
+    jobs: int | None = None
+    retries: int | None = None
+    timeout: float | None = None
+    tool: str | None = None
+    model: str | None = None
+    no_fallback: bool = False
+    permissions: Permissions = "read-only"
+    budget_usd: float | None = None
+    fail_fast: bool = False
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def adjusted(
+        self,
+        *,
+        jobs: int | None,
+        retries: int | None,
+        timeout: float | None,
+        tool: str | None,
+        budget_usd: float | None,
+    ) -> RunRequest:
+        """The same with these in the place of its own, where they are not None."""
+        return replace(
+            self,
+            jobs=self.jobs if jobs is None else jobs,
+            retries=self.retries if retries is None else retries,
+            timeout=self.timeout if timeout is None else timeout,
+            tool=tool or self.tool,
+            budget_usd=self.budget_usd if budget_usd is None else budget_usd,
+        )
+
+    def to_text(self, subgoals: list[str]) -> str:
+        """The content of the file, for a plan with these subgoals."""
+        said = {"v": _VERSION, **asdict(self), "subgoals": subgoals}
+        return json.dumps(said, indent=2) + "\n"
+
+
+class NoSuchRunError(Exception):
+    """There is no such run, or it cannot be read; the message says what there is."""
+
+
+def find_run(home: Path, run_id: str | None) -> tuple[RunRequest, RunFolder]:
+    """A run by its id, or by the beginning of it; None is the latest.
+
+    Raises:
+        NoSuchRunError: None is called so, several are, or its request cannot be read.
+    """
+    known = run_ids(home)
+    if not known:
+        raise NoSuchRunError(
+            f"no run is kept in {home / 'runs'}; a plan is run by: aurora-soar run PLAN"
+        )
+    found = known[:1] if run_id is None else [each for each in known if each.startswith(run_id)]
+    if run_id in known:
+        found = [run_id]
+    if len(found) != 1:
+        said = "several runs begin" if found else "no run begins"
+        named = ", ".join((found or known)[:5])
+        raise NoSuchRunError(f'{said} with "{run_id}"; the latest: {named}')
+    path = home / "runs" / found[0]
+    try:
+        said = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        request, subgoals = _from_data(said)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoSuchRunError(f"run {found[0]} cannot be read: {error}") from None
+    return request, RunFolder(found[0], path, subgoals)
+
+
+def _from_data(said: dict[str, Any]) -> tuple[RunRequest, list[str]]:
+    if said["v"] > _VERSION:
+        raise ValueError("a newer version of aurora-soar wrote it")
+    known = {field.name for field in fields(RunRequest)}
+    given = {name: value for name, value in said.items() if name in known}
+    for name in ("only", "skip"):
+        given[name] = tuple(given.get(name, ()))
+    return RunRequest(**given), [str(each) for each in said["subgoals"]]
