@@ -155,8 +155,12 @@ def line_of(root: int, everyone: Iterable[Process]) -> list[Process]:
 def last_process_id() -> int:
     """The id that was given last in this namespace; -1 where that cannot be known."""
     try:
-        with open("/proc/loadavg", "rb", buffering=0) as file:
-            return int(file.read(128).rpartition(b" ")[2])
+        # A file object would cost as much again, and this is asked once for every child.
+        descriptor = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return int(os.read(descriptor, 128).rpartition(b" ")[2])
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError):
         return -1
 

@@ -28,6 +28,7 @@ from aurora_spawner.failures import FailureType
 from aurora_spawner.output import Capture
 from aurora_spawner.process.data import Limits, Observer, ProcessResult, Stream
 from aurora_spawner.process.exit import ExitNotice, zombies_kept
+from aurora_spawner.process.readiness import Readiness
 from aurora_spawner.supervisor import get_supervisor
 
 __all__ = ["Child", "suspend"]
@@ -72,6 +73,7 @@ class Child:
         self._leftovers: list[descendants.Process] = []
         self._strays: list[descendants.Process] = []
         self._supervisor = get_supervisor()
+        self._readiness = Readiness.of(self._loop)
 
     # Start
 
@@ -119,18 +121,17 @@ class Child:
         _running.add(self)
         self._outputs = {ours[0]: "stdout", ours[1]: "stderr"}
         for descriptor in self._outputs:
-            self._loop.add_reader(descriptor, self._on_readable, descriptor)
+            self._readiness.when_readable(descriptor, self._on_readable)
         self._arm(self._observer.due(), self._on_due)
         if self._input:
-            self._feed = ours[2]
-            self._loop.add_writer(self._feed, self._on_writable)
+            self._begin_to_feed(ours[2])
 
     def _watch_over(self) -> None:
         """Have our death end the new process, and be told of its own."""
         Child.launched = self._launch = Child.launched + 1
         self._slot = self._supervisor.enter(self._popen.pid)
         try:
-            self._exit = ExitNotice(self._popen.pid, self._loop, self._on_exit)
+            self._exit = ExitNotice(self._popen.pid, self._readiness, self._on_exit)
         except BaseException:
             self._signal(signal.SIGKILL)
             self._popen.wait()
@@ -184,22 +185,32 @@ class Child:
 
     # Feed and read
 
-    def _on_writable(self) -> None:
-        assert self._feed is not None
+    def _begin_to_feed(self, descriptor: int) -> None:
+        # Most prompts fit into the pipe: nothing is to be waited for.
+        if self._is_fed(descriptor):
+            os.close(descriptor)
+        else:
+            self._feed = descriptor
+            self._readiness.when_writable(descriptor, self._on_writable)
+
+    def _is_fed(self, descriptor: int) -> bool:
+        """Write what fits; whether that was all, or all that anybody will read."""
         try:
-            self._input = self._input[os.write(self._feed, self._input) :]
+            self._input = self._input[os.write(descriptor, self._input) :]
         except BlockingIOError:
-            return
+            return False
         except OSError:
             # The reader has gone (EPIPE): whether that matters is for its exit to say.
-            self._close_feed()
-            return
-        if not self._input:
+            return True
+        return not self._input
+
+    def _on_writable(self, descriptor: int) -> None:
+        if self._is_fed(descriptor):
             self._close_feed()
 
     def _close_feed(self) -> None:
         if self._feed is not None:
-            self._loop.remove_writer(self._feed)
+            self._readiness.forget(self._feed)
             os.close(self._feed)
             self._feed = None
 
@@ -227,7 +238,7 @@ class Child:
 
     def _close_output(self, descriptor: int) -> None:
         del self._outputs[descriptor]
-        self._loop.remove_reader(descriptor)
+        self._readiness.forget(descriptor)
         os.close(descriptor)
 
     # Stop
@@ -296,7 +307,7 @@ class Child:
 
     # End
 
-    def _on_exit(self) -> None:
+    def _on_exit(self, _: int) -> None:
         """The leader has exited; it stays a zombie until `_finish`."""
         self._exited = True
         self._exit.stop()

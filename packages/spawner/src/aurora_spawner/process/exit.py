@@ -10,7 +10,9 @@ import select
 import signal
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+
+from aurora_spawner.process.readiness import Callback, Readiness
 
 __all__ = ["ExitNotice", "zombies_kept"]
 
@@ -43,18 +45,16 @@ if sys.platform == "darwin":
     class ExitNotice:
         """Calls back on the loop when a child has exited, without reaping it (kqueue)."""
 
-        def __init__(
-            self, pid: int, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]
-        ) -> None:
-            self._loop = loop
+        def __init__(self, pid: int, readiness: Readiness, callback: Callback) -> None:
+            self._readiness = readiness
             self._queue = select.kqueue()
             event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
-            loop.add_reader(self._queue.fileno(), callback)
+            readiness.when_readable(self._queue.fileno(), callback)
             try:
                 self._queue.control([event], 0)
             except ProcessLookupError:
                 # It was faster than we were: a zombie cannot be watched any more.
-                loop.call_soon(callback)
+                asyncio.get_running_loop().call_soon(callback, self._queue.fileno())
             except BaseException:
                 self.stop()
                 self.close()
@@ -62,7 +62,7 @@ if sys.platform == "darwin":
 
         def stop(self) -> None:
             """Call back no more."""
-            self._loop.remove_reader(self._queue.fileno())
+            self._readiness.forget(self._queue.fileno())
 
         def lost_status(self) -> int:
             """The wait status of a child that somebody else reaped: not to be had here."""
@@ -77,16 +77,18 @@ else:
     class ExitNotice:
         """Calls back on the loop when a child has exited, without reaping it (pidfd)."""
 
-        def __init__(
-            self, pid: int, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]
-        ) -> None:
-            self._loop = loop
+        def __init__(self, pid: int, readiness: Readiness, callback: Callback) -> None:
+            self._readiness = readiness
             self._descriptor = os.pidfd_open(pid)
-            loop.add_reader(self._descriptor, callback)
+            try:
+                readiness.when_readable(self._descriptor, callback)
+            except BaseException:
+                os.close(self._descriptor)
+                raise
 
         def stop(self) -> None:
             """Call back no more."""
-            self._loop.remove_reader(self._descriptor)
+            self._readiness.forget(self._descriptor)
 
         def lost_status(self) -> int:
             """The wait status of a child that somebody else reaped (Linux 6.15 and newer)."""
