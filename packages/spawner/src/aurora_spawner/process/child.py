@@ -35,6 +35,7 @@ __all__ = ["Child", "suspend"]
 
 _COOKIE = descendants.COOKIE.encode()
 _numbers = itertools.count()
+_NO_INPUT = memoryview(b"")
 
 # A pipe holds 64 KiB; larger reads cost more than they save (measured: 2.8 times at 256 KiB).
 _READ_SIZE = 64 * 1024
@@ -51,6 +52,36 @@ class Child:
 
     launched = 0
 
+    # Many wait side by side: a dictionary each would be a twentieth of what a child costs.
+    __slots__ = (
+        "_done",
+        "_exit",
+        "_exit_code",
+        "_exited",
+        "_failure",
+        "_feed",
+        "_input",
+        "_launch",
+        "_leaked",
+        "_leftovers",
+        "_limits",
+        "_loop",
+        "_observer",
+        "_outputs",
+        "_pid",
+        "_readiness",
+        "_reaped",
+        "_slot",
+        "_started",
+        "_stopped",
+        "_stopped_at",
+        "_strays",
+        "_supervisor",
+        "_timer",
+        "_word",
+        "captures",
+    )
+
     def __init__(self, observer: Observer, stdin: bytes, limits: Limits) -> None:
         self._loop = asyncio.get_running_loop()
         self._observer = observer
@@ -59,12 +90,13 @@ class Child:
             "stdout": Capture(limits.output_bytes),
             "stderr": Capture(limits.stderr_bytes),
         }
-        self._input = memoryview(stdin)
+        self._input = memoryview(stdin) if stdin else _NO_INPUT
         self._feed: int | None = None
         self._outputs: dict[int, Stream] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._exited = False
+        self._reaped = False
         self._leaked = False
         self._stopped: Detection | None = None
         self._failure: Exception | None = None
@@ -101,7 +133,7 @@ class Child:
             for descriptor in ours:
                 os.set_blocking(descriptor, False)
             with zombies_kept():
-                self._popen = subprocess.Popen(
+                popen = subprocess.Popen(
                     command,
                     stdin=theirs[2] if self._input else subprocess.DEVNULL,
                     stdout=theirs[0],
@@ -110,6 +142,9 @@ class Child:
                     env=self._marked(env),
                     start_new_session=True,
                 )
+                # Reaping is ours: nothing else of the object is worth its memory.
+                popen.returncode = 0
+                self._pid = popen.pid
                 self._watch_over()
         except BaseException:
             for descriptor in ours:
@@ -129,12 +164,12 @@ class Child:
     def _watch_over(self) -> None:
         """Have our death end the new process, and be told of its own."""
         Child.launched = self._launch = Child.launched + 1
-        self._slot = self._supervisor.enter(self._popen.pid)
+        self._slot = self._supervisor.enter(self._pid)
         try:
-            self._exit = ExitNotice(self._popen.pid, self._readiness, self._on_exit)
+            self._exit = ExitNotice(self._pid, self._readiness, self._on_exit)
         except BaseException:
             self._signal(signal.SIGKILL)
-            self._popen.wait()
+            os.waitpid(self._pid, 0)
             self._supervisor.leave(self._slot)
             raise
 
@@ -202,7 +237,11 @@ class Child:
         except OSError:
             # The reader has gone (EPIPE): whether that matters is for its exit to say.
             return True
-        return not self._input
+        if self._input:
+            return False
+        # The prompt need not be kept any longer.
+        self._input = _NO_INPUT
+        return True
 
     def _on_writable(self, descriptor: int) -> None:
         if self._is_fed(descriptor):
@@ -274,11 +313,11 @@ class Child:
             return
         # Those that left the group are asked as well. Who scrubbed its environment is known now,
         # while its line of parents still leads here, and not any more later.
-        everyone = list(descendants.processes(self._popen.pid))
+        everyone = list(descendants.processes(self._pid))
         self._strays = [
             process
-            for process in descendants.line_of(self._popen.pid, everyone)
-            if process.group != self._popen.pid and not self._spares(process)
+            for process in descendants.line_of(self._pid, everyone)
+            if process.group != self._pid and not self._spares(process)
         ]
         for number in (signal.SIGTERM, signal.SIGCONT):
             self._signal(number)
@@ -293,7 +332,7 @@ class Child:
         # Safe from reused ids, because the leader is reaped after the last signal. macOS answers
         # EPERM for a group that holds nothing but a zombie.
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, number)
+            os.killpg(self._pid, number)
 
     def pause(self) -> None:
         """Stop the group, until `resume`."""
@@ -325,7 +364,7 @@ class Child:
 
     @property
     def _finished(self) -> bool:
-        return self._popen.returncode is not None
+        return self._reaped
 
     def _finish(self) -> None:
         """End what is left, reap the leader, wake the waiter."""
@@ -335,7 +374,8 @@ class Child:
             self._end_leftovers()
         for descriptor in list(self._outputs):
             self._close_output(descriptor)
-        self._popen.returncode = self._exit_code = self._reap()
+        self._exit_code = self._reap()
+        self._reaped = True
         self._supervisor.leave(self._slot)
         _running.discard(self)
         if not self._done.done():
@@ -343,7 +383,7 @@ class Child:
 
     def _somebody_forked(self) -> bool:
         """Whether any process was started since our leader, apart from leaders of ours."""
-        started = descendants.last_process_id() - self._popen.pid
+        started = descendants.last_process_id() - self._pid
         return started != Child.launched - self._launch
 
     def _end_leftovers(self) -> None:
@@ -371,10 +411,10 @@ class Child:
 
     def _descendants(self) -> list[descendants.Process]:
         """Those of the group, those that bear our word, those seen before, and all below them."""
-        leader = self._popen.pid
+        leader = self._pid
         known = {(stray.pid, stray.started) for stray in self._strays}
         # A leader that is still seen is no longer ours: a stranger got its id.
-        leaders = {child._popen.pid for child in _running}
+        leaders = {child._pid for child in _running}
         everyone = list(descendants.processes(leader, but=leaders))
         found = {
             process.pid: process
@@ -389,7 +429,7 @@ class Child:
 
     def _reap(self) -> int:
         try:
-            _, status = os.waitpid(self._popen.pid, 0)
+            _, status = os.waitpid(self._pid, 0)
         except ChildProcessError:
             # SIGCHLD is ignored here, or somebody reaps whatever ends.
             status = self._exit.lost_status()
