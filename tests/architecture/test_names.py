@@ -170,12 +170,23 @@ def rank(name: str) -> tuple[bool, bool, str]:
     return not name.isupper(), not name[0].isupper(), name
 
 
+def unfolded(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements, with what only type checkers see in the place of `if TYPE_CHECKING`."""
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from unfolded([*node.body, *node.orelse])
+        else:
+            yield node
+
+
 def faults(init: Path, package: str) -> Iterator[str]:
     """What an `__init__.py` does beside re-exporting."""
     module = tree(init)
     names: list[str] = []
-    for node in module.body:
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+    for node in unfolded(module.body):
+        if isinstance(node, ast.ImportFrom) and node.module in {"__future__", "typing"}:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module == f"{package}.face":
             continue
         if isinstance(node, ast.ImportFrom) and (
             node.level or (node.module or "").partition(".")[0] == package

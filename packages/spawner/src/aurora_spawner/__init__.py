@@ -1,64 +1,71 @@
 """Run agent command lines in parallel: order kept, limits exact, nothing left behind."""
 
-from aurora_spawner.ancestor import supervise
-from aurora_spawner.callbacks import Quiet
-from aurora_spawner.commands import (
-    ExitCode,
-    Interrupts,
-    LoggedWarnings,
-    exit_by_signal,
-    give_streams,
-    output_lost,
-    report_bug,
-)
-from aurora_spawner.detection import (
-    EarlyDetectionMonitor,
-    get_early_detection_monitor,
-    reset_early_detection_monitor,
-)
-from aurora_spawner.durations import format_duration, parse_duration
-from aurora_spawner.errors import (
-    InvalidTaskError,
-    JournalError,
-    JournalInUseError,
-    SpawnError,
-    UnknownToolError,
-)
-from aurora_spawner.events import (
-    AttemptFinished,
-    AttemptStarted,
-    Event,
-    FallbackStarted,
-    OnEvent,
-    OnProgress,
-    OutputLine,
-    ProviderLimited,
-    RetryScheduled,
-    StreamEvent,
-    TaskEvent,
-    TaskFinished,
-    TaskStarted,
-    Warned,
-    outcome_of,
-    status_of,
-)
-from aurora_spawner.failures import FailureType, classify
-from aurora_spawner.journal import Journal, content_of, surroundings
-from aurora_spawner.models import Permissions, SpawnResult, SpawnTask
-from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
-from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
-from aurora_spawner.progress import Progress
-from aurora_spawner.recovery import Gate, Permit, RecoverableTask, Turn, failure_type_of
+from typing import TYPE_CHECKING
+
+# Not lazily: its name is also that of the module.
 from aurora_spawner.redact import redact, secrets_in
-from aurora_spawner.spawner import (
-    spawn,
-    spawn_parallel,
-    spawn_sequential,
-    spawn_with_retry_and_fallback,
-    stream,
-)
-from aurora_spawner.terminal import safe_line
-from aurora_spawner.tools import AGENT_CLIS, TOOLS, find_agent_cli, get_tool, missing_agent_cli
+
+if TYPE_CHECKING:
+    from aurora_spawner.ancestor import supervise
+    from aurora_spawner.callbacks import Quiet
+    from aurora_spawner.commands import (
+        ExitCode,
+        Interrupts,
+        LoggedWarnings,
+        exit_by_signal,
+        give_streams,
+        output_lost,
+        report_bug,
+    )
+    from aurora_spawner.detection import (
+        EarlyDetectionMonitor,
+        get_early_detection_monitor,
+        reset_early_detection_monitor,
+    )
+    from aurora_spawner.durations import format_duration, parse_duration
+    from aurora_spawner.errors import (
+        InvalidTaskError,
+        JournalError,
+        JournalInUseError,
+        SpawnError,
+        UnknownToolError,
+    )
+    from aurora_spawner.events import (
+        AttemptFinished,
+        AttemptStarted,
+        Event,
+        FallbackStarted,
+        OnEvent,
+        OnProgress,
+        OutputLine,
+        ProviderLimited,
+        RetryScheduled,
+        StreamEvent,
+        TaskEvent,
+        TaskFinished,
+        TaskStarted,
+        Warned,
+        outcome_of,
+        status_of,
+    )
+    from aurora_spawner.failures import FailureType, classify
+    from aurora_spawner.journal import Journal, content_of, surroundings
+    from aurora_spawner.models import Permissions, SpawnResult, SpawnTask
+    from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
+    from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
+    from aurora_spawner.progress import Progress
+    from aurora_spawner.recovery import Gate, Permit, RecoverableTask, Turn, failure_type_of
+    from aurora_spawner.spawner import (
+        spawn,
+        spawn_parallel,
+        spawn_sequential,
+        spawn_with_retry_and_fallback,
+        stream,
+    )
+    from aurora_spawner.terminal import safe_line
+    from aurora_spawner.tools import AGENT_CLIS, TOOLS, find_agent_cli, get_tool, missing_agent_cli
+else:
+    from aurora_spawner.face import __dir__, __getattr__  # noqa: F401 - Python asks the module for them
 
 __all__ = [
     "AGENT_CLIS",
