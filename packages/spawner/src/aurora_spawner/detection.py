@@ -3,8 +3,12 @@
 The rules, all in this file:
 
 - A *terminal* pattern on standard error ends the attempt at once: its tool listed it because it
-  cannot recover from it. A *note* pattern only warns: whether the attempt failed is for its exit
-  to say. Standard output is never searched: an agent may well be asked to write about rate limits.
+  cannot recover from it. What it may recover from only warns: whether the attempt failed is for its
+  exit to say. Standard output is never searched: an agent may well be asked to write about rate
+  limits.
+- A tool that retries because of its provider's limit is ended if its agent has done nothing yet:
+  nothing is lost, and its slot is free. One that has worked goes on, so that its work is paid
+  once. Where `inner_retries` is off, any retry of the tool's own ends the attempt.
 - The deadline starts at `timeout` and moves with activity, up to `max_timeout`.
 - A tool that streams its work and falls silent for `idle_limit` is stalled; so is one that has
   said nothing at all by `first_output_limit`, which then holds in the place of the other.
@@ -22,6 +26,7 @@ __all__ = [
     "Detection",
     "EarlyDetectionMonitor",
     "Pattern",
+    "Retrying",
     "Watch",
     "WatchRules",
     "get_early_detection_monitor",
@@ -55,7 +60,7 @@ class WatchRules:
         first_output_limit: Silence from the launch on that counts as a stall; None: `idle_limit`.
         idle_warns: A stall only warns.
         terminal: Patterns that end the attempt.
-        notes: Patterns that warn.
+        inner_retries: Whether the tool may retry by itself.
     """
 
     timeout: float
@@ -64,15 +69,37 @@ class WatchRules:
     first_output_limit: float | None = None
     idle_warns: bool = False
     terminal: Sequence[Pattern] = ()
-    notes: Sequence[Pattern] = ()
+    inner_retries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Why an attempt is to be ended before it ends by itself."""
+    """Why an attempt is to be ended before it ends by itself.
+
+    Attributes:
+        reason: For people.
+        failure_type: The kind of failure that it is.
+        retry_after: Seconds that the provider asks to wait; None if it does not say.
+    """
 
     reason: str
     failure_type: FailureType
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """A tool says that it tries again by itself.
+
+    Attributes:
+        reason: What it says, for people.
+        failure_type: What went wrong.
+        retry_after: Seconds that the provider asks to wait; None if it does not say.
+    """
+
+    reason: str
+    failure_type: FailureType
+    retry_after: float | None = None
 
 
 class Watch:
@@ -81,6 +108,10 @@ class Watch:
     Args:
         rules: What to watch for.
         started: The launch on the clock of every later `now`, seconds.
+
+    Attributes:
+        has_worked: Whether the agent has done something; for who reads its stream to say.
+        warnings: What was noticed and did not end it.
     """
 
     __slots__ = (
@@ -88,11 +119,11 @@ class Watch:
         "_idle_warned",
         "_last_activity",
         "_overlap",
-        "_patterns",
         "_rules",
         "_spoke",
         "_started",
         "_tail",
+        "has_worked",
         "warnings",
     )
 
@@ -103,11 +134,10 @@ class Watch:
         self._deadline = started + rules.timeout
         self._spoke = False
         self._idle_warned = False
-        self._patterns = [(pattern, True) for pattern in rules.terminal]
-        self._patterns += [(pattern, False) for pattern in rules.notes]
         # A phrase may be cut by the border of two chunks: carry all of it but one byte over.
-        self._overlap = max((len(p.needle) for p, _ in self._patterns), default=1) - 1
+        self._overlap = max((len(pattern.needle) for pattern in rules.terminal), default=1) - 1
         self._tail = b""
+        self.has_worked = False
         self.warnings: list[str] = []
 
     def saw(self, stream: str, data: bytes, now: float) -> Detection | None:
@@ -115,19 +145,24 @@ class Watch:
         self._last_activity = now
         self._spoke = True
         self._idle_warned = False
-        if stream != "stderr" or not self._patterns:
+        if stream != "stderr" or not self._rules.terminal:
             return None
         text = self._tail + data.lower()
         self._tail = text[-self._overlap :] if self._overlap else b""
-        for found in [entry for entry in self._patterns if entry[0].needle in text]:
-            pattern, terminal = found
-            self._patterns.remove(found)
-            if terminal:
-                return Detection(
-                    f"Early detection: {pattern.label} pattern detected", pattern.failure_type
-                )
-            self.warnings.append(f"standard error mentions {pattern.label}")
+        for pattern in self._rules.terminal:
+            if pattern.needle in text:
+                reason = f"Early detection: {pattern.label} pattern detected"
+                return Detection(reason, pattern.failure_type)
         return None
+
+    def retries(self, retrying: Retrying) -> Detection | None:
+        """The tool retries by itself; say whether to end it instead."""
+        limited = retrying.failure_type is FailureType.RATE_LIMIT
+        if self._rules.inner_retries and (self.has_worked or not limited):
+            self.warnings.append(retrying.reason)
+            return None
+        reason = f"Early detection: {retrying.reason}"
+        return Detection(reason, retrying.failure_type, retrying.retry_after)
 
     def shift(self, seconds: float) -> None:
         """Move every time by so much: the attempt was paused."""

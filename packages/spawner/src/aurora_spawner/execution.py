@@ -8,18 +8,26 @@ from collections.abc import Callable
 
 from aurora_spawner.detection import (
     Detection,
+    Retrying,
     Watch,
     WatchRules,
     get_early_detection_monitor,
 )
-from aurora_spawner.events import Event, OnEvent, OutputLine, Stream, Warned
+from aurora_spawner.events import (
+    Event,
+    OnEvent,
+    OutputLine,
+    ProviderLimited,
+    Stream,
+    Warned,
+)
 from aurora_spawner.failures import FailureType, classify, retry_after, signal_name
 from aurora_spawner.logs import OutputLogs
 from aurora_spawner.models import SpawnRequest, SpawnResult
 from aurora_spawner.output import Lines
 from aurora_spawner.process import Limits, ProcessResult, StartError, run_observed
 from aurora_spawner.redact import secrets_in
-from aurora_spawner.tools import Answer, Invocation, Reader, Tool, get_tool
+from aurora_spawner.tools import Answer, Invocation, Notice, Reader, Tool, Worked, get_tool
 
 __all__ = ["execute"]
 
@@ -106,7 +114,7 @@ class _Attempt:
                 first_output_limit=policy.first_output_limit if tool.streams else None,
                 idle_warns=policy.idle_warns,
                 terminal=tool.terminal,
-                notes=tool.notes,
+                inner_retries=policy.inner_retries,
             ),
             asyncio.get_running_loop().time(),
         )
@@ -116,6 +124,7 @@ class _Attempt:
         self._on_event = on_event
         self._lines: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
         self._warnings: list[str] = []
+        self._limited = False
         self._logs: OutputLogs | None = None
         if request.log_dir is not None:
             secrets = secrets_in({**os.environ, **request.env})
@@ -140,24 +149,45 @@ class _Attempt:
         return detection
 
     def _heed(self, stream: Stream, data: bytes, *, final: bool = False) -> Detection | None:
-        """Give lines to who wants them: the tool's reader, or whoever looks on."""
-        structured = self._tool.structured and stream == "stdout"
+        """Give lines to who wants them: the tool's reader, and whoever looks on."""
+        structured = self._tool.structured
         if not structured and self._on_event is None:
             return None
+        take = self._reader.line if stream == "stdout" else self._reader.aside
         stop: Detection | None = None
         for line in self._lines[stream].feed(data, final=final):
-            if not structured:
+            if not structured or stream == "stderr":
                 self._emit(OutputLine(stream, line))
-                continue
-            for notice in self._reader.line(line):
-                match notice:
-                    case Detection():
-                        stop = stop or notice
-                    case Warned(text):
-                        self._warn(text)
-                    case _:
-                        self._emit(notice)
+            if structured:
+                for notice in take(line):
+                    stop = self._note(notice) or stop
         return stop
+
+    def _note(self, notice: Notice) -> Detection | None:
+        """What a line of a tool means for the attempt."""
+        match notice:
+            case Detection():
+                return notice
+            case Warned(text):
+                self._warn(text)
+            case Retrying(reason, failure_type, wait):
+                if failure_type is FailureType.RATE_LIMIT:
+                    self._tell_of_limit(reason, wait)
+                stop = self._watch.retries(notice)
+                self._pass_on_warnings()
+                return stop
+            case Worked():
+                self._watch.has_worked = True
+            case OutputLine():
+                self._watch.has_worked = True
+                self._emit(notice)
+        return None
+
+    def _tell_of_limit(self, reason: str, wait: float | None) -> None:
+        if not self._limited:
+            self._limited = True
+            worked = self._watch.has_worked
+            self._emit(ProviderLimited(self._tool.name, wait, worked, reason))
 
     def _pass_on_warnings(self) -> None:
         while self._watch.warnings:
@@ -188,7 +218,13 @@ class _Attempt:
         stderr = ended.stderr.text()
         answer = self._reader.answer(ended.exit_code, ended.stdout.text(), stderr)
         error, failure_type = self._failure(ended, answer, stderr)
-        limited = failure_type is FailureType.RATE_LIMIT
+        wait = ended.stopped.retry_after if ended.stopped else None
+        if error is not None and failure_type is FailureType.RATE_LIMIT:
+            wait = wait or retry_after(f"{error}\n{stderr}")
+            self._tell_of_limit(error, wait)
+        facts = answer.facts
+        # A session in which nothing was done is nothing to go on with.
+        begun = error is None or self._watch.has_worked or self._request.session_id is not None
         return SpawnResult(
             success=error is None,
             output=answer.text,
@@ -202,9 +238,15 @@ class _Attempt:
             stderr=stderr,
             dropped_bytes=ended.stdout.dropped + ended.stderr.dropped,
             warnings=tuple(self._warnings),
-            retry_after=retry_after(f"{error}\n{stderr}") if limited else None,
+            retry_after=wait,
             leaked=ended.leaked,
             leftovers=ended.leftovers,
+            cost_usd=facts.cost_usd,
+            tokens_in=facts.tokens_in,
+            tokens_out=facts.tokens_out,
+            session_id=(facts.session_id or self._request.session_id) if begun else None,
+            model=facts.model,
+            tool_version=facts.tool_version,
         )
 
     def _failure(

@@ -65,9 +65,9 @@ def _seconds(text: str) -> float:
 
 def _known_tool(name: str | None) -> str | None:
     if name is not None:
-        from aurora_spawner.cli.jobs import AGENT_TOOLS, unknown_tool
+        from aurora_spawner.cli.jobs import is_agent_tool, unknown_tool
 
-        if name not in AGENT_TOOLS:
+        if not is_agent_tool(name):
             raise typer.BadParameter(unknown_tool(name))
     return name
 
@@ -147,7 +147,7 @@ def _command(
             "--tool",
             metavar="NAME",
             callback=_known_tool,
-            help="Who answers: claude, codex, gemini, opencode; extract: no model. "
+            help="Who answers: claude, codex, gemini, opencode, llm; extract: no model. "
             "Otherwise AURORA_SPAWN_TOOL, or the first one on PATH.",
         ),
     ] = None,

@@ -22,7 +22,7 @@ from aurora_spawner.models import SpawnTask
 from aurora_spawner.policy import PRESETS, Policy
 from aurora_spawner.tools import TOOLS
 
-__all__ = ["AGENT_TOOLS", "Job", "Recipe", "did_you_mean", "unknown_tool"]
+__all__ = ["Job", "Recipe", "did_you_mean", "is_agent_tool", "unknown_tool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def _checked(name: str, value: Any) -> Any:
                 return parse_duration(value)
             except ValueError as error:
                 raise ValueError(f'"timeout": {error}') from None
-        case "tool" if value not in AGENT_TOOLS:
+        case "tool" if not is_agent_tool(value):
             raise ValueError(f'"tool": {unknown_tool(value)}')
         case "command":
             return tuple(value)
@@ -201,13 +201,15 @@ _KINDS: Mapping[str, _Kind] = {
 }
 
 
-AGENT_TOOLS = tuple(name for name in TOOLS if name != "command")
-"""The tools that can be chosen by name: a program is given as a command."""
+def is_agent_tool(name: str) -> bool:
+    """Whether a tool can be chosen by that name; a program is given as a command instead."""
+    return name in TOOLS and name != "command"
 
 
 def unknown_tool(name: str) -> str:
     """What to say of a tool that is none."""
-    hint = did_you_mean(name, AGENT_TOOLS) or f" There are {', '.join(AGENT_TOOLS)}."
+    known = [tool for tool in TOOLS if is_agent_tool(tool)]
+    hint = did_you_mean(name, known) or f" There are {', '.join(known)}."
     return f'unknown tool "{name}".{hint}'
 
 
