@@ -18,7 +18,7 @@ from typing import Any
 from aurora_spawner.cli.records import Record
 from aurora_spawner.cli.template import CommandTemplate, PromptTemplate
 from aurora_spawner.durations import parse_duration
-from aurora_spawner.models import SpawnTask
+from aurora_spawner.models import Permissions, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy
 from aurora_spawner.tools import TOOLS
 
@@ -61,6 +61,7 @@ class Recipe:
         is_preset: The user has named the policy, whose limits bind whatever the timeout is.
         retries: Further attempts; None: the policy's number for agents, 0 for programs.
         cwd: Folder to run in.
+        permissions: What agents may do unasked.
     """
 
     prompt: PromptTemplate
@@ -73,6 +74,7 @@ class Recipe:
     is_preset: bool = False
     retries: int | None = None
     cwd: str | None = None
+    permissions: Permissions = "read-only"
 
     def job(self, index: int, record: Record) -> Job:
         """What becomes of a record."""
@@ -111,6 +113,8 @@ class Recipe:
             cwd=members.get("cwd", self.cwd),
             command=command,
             env=members.get("env", {}),
+            session_id=members.get("session_id"),
+            permissions=members.get("permissions", self.permissions),
         )
 
     def _policy(self, timeout: float, *, is_program: bool) -> Policy:
@@ -198,6 +202,8 @@ _KINDS: Mapping[str, _Kind] = {
     "timeout": _Kind('seconds or a duration such as "30m"', (str, int, float)),
     "command": _Kind("a list of words, the program first", (list,), str),
     "env": _Kind("an object of texts", (dict,), str),
+    "session_id": _TEXT,
+    "permissions": _TEXT,
 }
 
 
