@@ -70,12 +70,14 @@ def _seconds(text: str) -> float:
 
 
 def _known_tool(name: str | None) -> str | None:
-    if name is not None:
-        from aurora_spawner.cli.jobs import is_agent_tool, unknown_tool
+    if name is None:
+        return None
+    from aurora_spawner.cli.jobs import known_tool
 
-        if not is_agent_tool(name):
-            raise typer.BadParameter(unknown_tool(name))
-    return name
+    try:
+        return known_tool(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _known_policy(name: str | None) -> str | None:

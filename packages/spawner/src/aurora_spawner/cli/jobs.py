@@ -22,7 +22,7 @@ from aurora_spawner.models import Permissions, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy
 from aurora_spawner.tools import TOOLS
 
-__all__ = ["Job", "Recipe", "did_you_mean", "is_agent_tool", "unknown_tool"]
+__all__ = ["Job", "Recipe", "did_you_mean", "known_tool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Recipe:
         prompt.encode()
         str(members.get("id", "")).encode()
         timeout = members.get("timeout") or self.timeout or self.policy.max_timeout
-        return SpawnTask(
+        task = SpawnTask(
             prompt,
             agent=members.get("agent"),
             timeout=timeout,
@@ -116,6 +116,8 @@ class Recipe:
             session_id=members.get("session_id"),
             permissions=members.get("permissions", self.permissions),
         )
+        task.validate()
+        return task
 
     def _policy(self, timeout: float, *, is_program: bool) -> Policy:
         retries = self.retries
@@ -167,8 +169,11 @@ def _checked(name: str, value: Any) -> Any:
                 return parse_duration(value)
             except ValueError as error:
                 raise ValueError(f'"timeout": {error}') from None
-        case "tool" if not is_agent_tool(value):
-            raise ValueError(f'"tool": {unknown_tool(value)}')
+        case "tool":
+            try:
+                return known_tool(value)
+            except ValueError as error:
+                raise ValueError(f'"tool": {error}') from None
         case "command":
             return tuple(value)
     return value
@@ -207,16 +212,17 @@ _KINDS: Mapping[str, _Kind] = {
 }
 
 
-def is_agent_tool(name: str) -> bool:
-    """Whether a tool can be chosen by that name; a program is given as a command instead."""
-    return name in TOOLS and name != "command"
+def known_tool(name: str) -> str:
+    """The name of a tool that can be chosen; a program is given as a command instead.
 
-
-def unknown_tool(name: str) -> str:
-    """What to say of a tool that is none."""
-    known = [tool for tool in TOOLS if is_agent_tool(tool)]
+    Raises:
+        ValueError: No tool has that name, or it is another package's and cannot be loaded.
+    """
+    if name in TOOLS and name != "command":
+        return TOOLS[name].name
+    known = [tool for tool in TOOLS if tool != "command"]
     hint = did_you_mean(name, known) or f" There are {', '.join(known)}."
-    return f'unknown tool "{name}".{hint}'
+    raise ValueError(f'unknown tool "{name}".{hint}')
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,5 +1,9 @@
-"""One file per agent CLI: how to call it, how to read its answer."""
+"""One file per agent CLI: how to call it, how to read its answer.
 
+What is named here is what an adapter in a package of its own is made of; see `registry`.
+"""
+
+from aurora_spawner.detection import Detection, Pattern, Retrying
 from aurora_spawner.tools.adapter import (
     Answer,
     Facts,
@@ -9,6 +13,14 @@ from aurora_spawner.tools.adapter import (
     TextReader,
     Tool,
     Worked,
+)
+from aurora_spawner.tools.jsonlines import (
+    amount,
+    failure_of,
+    member,
+    parse_object,
+    text_at,
+    total,
 )
 from aurora_spawner.tools.registry import (
     AGENT_CLIS,
@@ -22,14 +34,23 @@ __all__ = [
     "AGENT_CLIS",
     "TOOLS",
     "Answer",
+    "Detection",
     "Facts",
     "Invocation",
     "Notice",
+    "Pattern",
     "Reader",
+    "Retrying",
     "TextReader",
     "Tool",
     "Worked",
+    "amount",
+    "failure_of",
     "find_agent_cli",
     "get_tool",
+    "member",
     "missing_agent_cli",
+    "parse_object",
+    "text_at",
+    "total",
 ]
