@@ -49,6 +49,17 @@ class TestRetriesOfTheTool:
         assert watch.retries(OVERLOADED) is None
         assert watch.warnings == [OVERLOADED.reason]
 
+    @pytest.mark.parametrize("kind", [FailureType.AUTH, FailureType.FORBIDDEN])
+    def test_refused_twice(self, kind: FailureType) -> None:
+        """A refusal may be cured by a token that is renewed; the second one shows that it was not,
+        and stops who has done nothing yet."""
+        refused = Retrying("claude retries: authentication_failed", kind)
+        watch = Watch(WatchRules(60, 60), 0)
+        assert watch.retries(refused) is None
+        assert watch.retries(refused) == Detection(f"Early detection: {refused.reason}", kind)
+        watch.has_worked = True
+        assert watch.retries(refused) is None
+
     @pytest.mark.parametrize("retrying", [LIMITED, OVERLOADED])
     @pytest.mark.parametrize("worked", [False, True])
     def test_inner_retries_off(self, retrying: Retrying, worked: bool) -> None:

@@ -8,7 +8,8 @@ The rules, all in this file:
   limits.
 - A tool that retries because of its provider's limit is ended if its agent has done nothing yet:
   nothing is lost, and its slot is free. One that has worked goes on, so that its work is paid
-  once. Where `inner_retries` is off, any retry of the tool's own ends the attempt.
+  once. Who was refused (`auth`, `forbidden`) may cure that once, by renewing a token; a second time
+  shows that it cannot. Where `inner_retries` is off, any retry of the tool's own ends the attempt.
 - The deadline starts at `timeout` and moves with activity, up to `max_timeout`.
 - A tool that streams its work and falls silent for `idle_limit` is stalled; so is one that has
   said nothing at all by `first_output_limit`, which then holds in the place of the other.
@@ -102,6 +103,9 @@ class Retrying:
     retry_after: float | None = None
 
 
+_REFUSED = (FailureType.AUTH, FailureType.FORBIDDEN)
+
+
 class Watch:
     """Watches one attempt.
 
@@ -119,6 +123,7 @@ class Watch:
         "_idle_warned",
         "_last_activity",
         "_overlap",
+        "_refusals",
         "_rules",
         "_spoke",
         "_started",
@@ -137,6 +142,7 @@ class Watch:
         # A phrase may be cut by the border of two chunks: carry all of it but one byte over.
         self._overlap = max((len(pattern.needle) for pattern in rules.terminal), default=1) - 1
         self._tail = b""
+        self._refusals = 0
         self.has_worked = False
         self.warnings: list[str] = []
 
@@ -157,12 +163,17 @@ class Watch:
 
     def retries(self, retrying: Retrying) -> Detection | None:
         """The tool retries by itself; say whether to end it instead."""
-        limited = retrying.failure_type is FailureType.RATE_LIMIT
-        if self._rules.inner_retries and (self.has_worked or not limited):
+        if self._rules.inner_retries and (self.has_worked or not self._in_vain(retrying)):
             self.warnings.append(retrying.reason)
             return None
         reason = f"Early detection: {retrying.reason}"
         return Detection(reason, retrying.failure_type, retrying.retry_after)
+
+    def _in_vain(self, retrying: Retrying) -> bool:
+        """Whether nobody should wait for this retry."""
+        if retrying.failure_type in _REFUSED:
+            self._refusals += 1
+        return retrying.failure_type is FailureType.RATE_LIMIT or self._refusals > 1
 
     def shift(self, seconds: float) -> None:
         """Move every time by so much: the attempt was paused."""
