@@ -28,6 +28,35 @@ LIMITED = Retrying("claude retries 1/10: rate_limit", FailureType.RATE_LIMIT, 20
 OVERLOADED = Retrying("claude retries 1/10: overloaded", FailureType.INFERENCE)
 
 
+class TestToolsOfTheAgent:
+    def test_silence_is_healthy_meanwhile(self) -> None:
+        """While a tool of the agent's runs, neither silence nor the time without activity ends it;
+        the longest time does."""
+        watch = Watch(WatchRules(60, 300, idle_limit=30), 0)
+        watch.saw("stdout", b"x", 10)
+        watch.tools_running = 1
+        checked = 0
+        while (now := watch.due()) < 300:
+            assert watch.check(now) is None
+            assert watch.due() > now
+            checked += 1
+        assert checked
+        assert watch.check(300) == Detection("Timeout after 300s", FailureType.TIMEOUT)
+
+    def test_it_counts_again_afterwards(self) -> None:
+        """Once the tool has ended, silence counts from its last output on."""
+        watch = Watch(WatchRules(60, 300, idle_limit=30), 0)
+        watch.tools_running = 1
+        watch.saw("stdout", b"x", 100)
+        watch.tools_running = 0
+        assert watch.due() == 60
+        assert watch.check(60) is None
+        assert watch.due() == 130
+        assert watch.check(130) == Detection(
+            "Early detection: no output for 30s", FailureType.TIMEOUT
+        )
+
+
 class TestRetriesOfTheTool:
     def test_a_limit_before_any_work_stops(self) -> None:
         """Who has done nothing yet is ended at the first word of a limit, which tells how long to

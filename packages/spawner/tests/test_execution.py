@@ -132,11 +132,11 @@ class TestEarlyEnds:
 
     async def test_f19_a_stalled_stream(self, fake_path, gun) -> None:
         """F19: a streaming CLI that falls silent is ended, and the reason names the silence."""
-        line = says(type="text", part={"text": "working"})
-        fake_path.script("opencode", f"{line}\nread forever <{gun.path}")
+        line = says(type="message", role="assistant", content="working")
+        fake_path.script("gemini", f"{line}\nread forever <{gun.path}")
         loop = asyncio.get_running_loop()
         result = await spawn(
-            SpawnTask("q", tool="opencode"),
+            SpawnTask("q", tool="gemini"),
             on_event=lambda event: loop.skip(30) if loop.skipped == 0 else None,
         )
         assert result.termination_reason == "Early detection: no output for 30s"
@@ -170,8 +170,9 @@ class TestEarlyEnds:
 
     async def test_a_silence_may_only_warn(self, fake_path, gun) -> None:
         """Under `production` a silence is told and not ended."""
-        line = says(type="text", part={"text": "answer"})
-        fake_path.script("opencode", f"{line}\nread go <{gun.path}")
+        line = says(type="message", role="assistant", content="answer")
+        done = says(type="result", status="success")
+        fake_path.script("gemini", f"{line}\nread go <{gun.path}\n{done}")
         loop = asyncio.get_running_loop()
 
         def on_event(event: Event) -> None:
@@ -180,9 +181,7 @@ class TestEarlyEnds:
             else:
                 loop.skip(60)
 
-        result = await spawn(
-            SpawnTask("q", tool="opencode", policy="production"), on_event=on_event
-        )
+        result = await spawn(SpawnTask("q", tool="gemini", policy="production"), on_event=on_event)
         assert (result.success, result.warnings) == (True, ("no output for 60s",))
 
 

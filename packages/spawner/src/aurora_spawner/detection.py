@@ -12,7 +12,8 @@ The rules, all in this file:
   shows that it cannot. Where `inner_retries` is off, any retry of the tool's own ends the attempt.
 - The deadline starts at `timeout` and moves with activity, up to `max_timeout`.
 - A tool that streams its work and falls silent for `idle_limit` is stalled; so is one that has
-  said nothing at all by `first_output_limit`, which then holds in the place of the other.
+  said nothing at all by `first_output_limit`, which then holds in the place of the other. While
+  the agent runs a tool of its own, a test suite for example, silence is healthy.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ class Watch:
 
     Attributes:
         has_worked: Whether the agent has done something; for who reads its stream to say.
+        tools_running: How many tools of its own the agent runs now; likewise.
         warnings: What was noticed and did not end it.
     """
 
@@ -129,6 +131,7 @@ class Watch:
         "_started",
         "_tail",
         "has_worked",
+        "tools_running",
         "warnings",
     )
 
@@ -144,6 +147,7 @@ class Watch:
         self._tail = b""
         self._refusals = 0
         self.has_worked = False
+        self.tools_running = 0
         self.warnings: list[str] = []
 
     def saw(self, stream: str, data: bytes, now: float) -> Detection | None:
@@ -190,6 +194,8 @@ class Watch:
 
     def _silence_limit(self) -> float | None:
         """How long it may be silent now, seconds; None for ever."""
+        if self.tools_running:
+            return None
         first = self._rules.first_output_limit
         return self._rules.idle_limit if self._spoke or first is None else first
 
@@ -198,9 +204,8 @@ class Watch:
         rules = self._rules
         if now >= self._deadline:
             # Activity moves the deadline to one further `timeout` after it was last seen.
-            self._deadline = min(
-                self._started + rules.max_timeout, self._last_activity + rules.timeout
-            )
+            active = now if self.tools_running else self._last_activity
+            self._deadline = min(self._started + rules.max_timeout, active + rules.timeout)
             if now >= self._deadline:
                 waited = self._deadline - self._started
                 return Detection(f"Timeout after {waited:g}s", FailureType.TIMEOUT)

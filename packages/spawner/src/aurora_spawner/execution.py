@@ -176,8 +176,9 @@ class _Attempt:
                 stop = self._watch.retries(notice)
                 self._pass_on_warnings()
                 return stop
-            case Worked():
+            case Worked(tools):
                 self._watch.has_worked = True
+                self._watch.tools_running = tools
             case OutputLine():
                 self._watch.has_worked = True
                 self._emit(notice)

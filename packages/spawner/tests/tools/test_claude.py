@@ -55,6 +55,11 @@ def assistant(*content: object) -> dict[str, object]:
     return {"type": "assistant", "message": {"role": "assistant", "content": list(content)}}
 
 
+def tool_result(call: str) -> dict[str, object]:
+    part = {"type": "tool_result", "tool_use_id": call, "content": "done"}
+    return {"type": "user", "message": {"role": "user", "content": [part]}}
+
+
 def read(*events: object, exit_code: int = 0, stderr: str = "") -> tuple[list[object], Answer]:
     """The notices and the answer for these lines of output."""
     lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
@@ -68,7 +73,15 @@ def test_the_answer_is_the_results() -> None:
     said = assistant({"type": "text", "text": "Looking.\nFound."}, {"type": "tool_use", "id": 1})
     notices, answer = read(INIT, said, result())
     assert answer == Answer("The answer.", facts=FACTS)
-    assert notices == [OutputLine("stdout", "Looking."), OutputLine("stdout", "Found."), Worked()]
+    assert notices == [OutputLine("stdout", "Looking."), OutputLine("stdout", "Found."), Worked(1)]
+
+
+def test_tools_that_run() -> None:
+    """From its call to its result a tool of the agent's runs; pieces of messages tell nothing."""
+    calls = assistant({"type": "tool_use", "id": "a"}, {"type": "tool_use", "id": "b"})
+    piece = '{"type":"stream_event","event":{"type":"message_stop"}}'
+    notices, _ = read(INIT, calls, piece, *(tool_result(each) for each in ("a", "b", "c")))
+    assert notices == [Worked(1), Worked(2), Worked(1), Worked(0), Worked(0)]
 
 
 def test_an_error_in_a_message_is_no_work() -> None:

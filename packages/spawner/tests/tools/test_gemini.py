@@ -12,7 +12,13 @@ from aurora_spawner.tools import Answer, Facts, Worked
 
 INIT = {"type": "init", "session_id": "4da9", "model": "gemini-pro"}
 ASKED = {"type": "message", "role": "user", "content": "question"}
-TOOL = {"type": "tool_use", "tool_name": "list_directory", "parameters": {"dir_path": "."}}
+TOOL = {
+    "type": "tool_use",
+    "tool_id": "t1",
+    "tool_name": "list_directory",
+    "parameters": {"dir_path": "."},
+}
+RAN = {"type": "tool_result", "tool_id": "t1", "status": "success", "output": "Empty."}
 DONE = {
     "type": "result",
     "status": "success",
@@ -42,11 +48,11 @@ def read(*events: object, stderr: str = "", exit_code: int = 0) -> tuple[list[ob
 def test_what_is_said_after_the_last_tool_is_the_answer() -> None:
     """The pieces that follow the last call of a tool are the answer; the question is not."""
     notices, answer = read(
-        INIT, ASKED, message("Looking."), TOOL, message("The "), message("answer."), DONE
+        INIT, ASKED, message("Looking."), TOOL, RAN, message("The "), message("answer."), DONE
     )
     assert answer == Answer("The answer.", facts=FACTS)
     looking, the, rest = (OutputLine("stdout", said) for said in ("Looking.", "The ", "answer."))
-    assert notices == [looking, Worked(), the, rest]
+    assert notices == [looking, Worked(1), Worked(0), the, rest]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """The agent did something that is not shown: it called a tool of its own, for example."""
+    """The agent did something that is not shown: it called a tool of its own, for example.
+
+    Attributes:
+        tools: How many tools of its own it runs now; as long as one does, silence is healthy.
+    """
+
+    tools: int = 0
 
 
 Notice: TypeAlias = OutputLine | Warned | Worked | Retrying | Detection

@@ -1,4 +1,6 @@
-"""Claude Code (`claude -p`), in its streaming JSON mode: it tells of retries as they happen.
+"""Claude Code (`claude -p`), in its streaming JSON mode, pieces of messages included.
+
+The pieces are only a sign of life: a long answer takes minutes, and would be silence without them.
 
 How it fails: it retries up to 10 times, for minutes, each told by a line `api_retry`; then comes a
 result with `is_error`, though its `subtype` says `success`, after a message of its own making
@@ -48,6 +50,7 @@ class ClaudeTool:
     def invocation(self, request: SpawnRequest) -> Invocation:
         """Headless, prompt on standard input."""
         argv = ["claude", "-p", "--output-format", "stream-json", "--verbose"]
+        argv.append("--include-partial-messages")
         argv.append(f"--permission-mode={_MODES[request.permissions]}")
         if request.model:
             argv.append(f"--model={request.model}")
@@ -65,24 +68,41 @@ class _ClaudeReader:
     def __init__(self) -> None:
         self._begin: dict[str, object] = {}
         self._result: dict[str, object] = {}
+        self._tools: set[str] = set()
 
     def line(self, text: str) -> Sequence[Notice]:
+        # Most lines are pieces, a few words each.
+        if text.startswith('{"type":"stream_event"'):
+            return ()
         event = parse_object(text)
         match event.get("type"):
             case "result":
                 self._result = event
             case "assistant" if member(event, "message", "model") != "<synthetic>":
-                content = member(event, "message", "content")
-                return [
-                    notice
-                    for part in (content if isinstance(content, list) else ())
-                    for notice in _shown(part)
-                ]
+                return self._message(member(event, "message", "content"))
+            case "user":
+                return self._message(member(event, "message", "content"), theirs=True)
             case "system" if event.get("subtype") == "init":
                 self._begin = event
             case "system" if event.get("subtype") == "api_retry":
                 return [_retrying(event)]
         return ()
+
+    def _message(self, content: object, *, theirs: bool = False) -> Sequence[Notice]:
+        """What a message shows of the agent's work; what its tools say is `theirs`."""
+        notices: list[Notice] = []
+        for part in content if isinstance(content, list) else ():
+            match member(part, "type"):
+                case "tool_use":
+                    self._tools.add(str(member(part, "id")))
+                    notices.append(Worked(len(self._tools)))
+                case "tool_result":
+                    self._tools.discard(str(member(part, "tool_use_id")))
+                    notices.append(Worked(len(self._tools)))
+                case "text" if not theirs:
+                    said = str(member(part, "text") or "")
+                    notices += [OutputLine("stdout", line) for line in said.splitlines()]
+        return notices
 
     def aside(self, text: str) -> Sequence[Notice]:
         return ()
@@ -113,13 +133,6 @@ class _ClaudeReader:
             model=text_at(self._begin, "model"),
             tool_version=text_at(self._begin, "claude_code_version"),
         )
-
-
-def _shown(part: object) -> Sequence[Notice]:
-    """What a part of a message shows of the agent's work."""
-    if member(part, "type") == "tool_use":
-        return [Worked()]
-    return [OutputLine("stdout", line) for line in str(member(part, "text") or "").splitlines()]
 
 
 def _retrying(event: Mapping[str, object]) -> Retrying:

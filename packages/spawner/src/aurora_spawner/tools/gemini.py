@@ -74,6 +74,7 @@ class _GeminiReader:
         self._texts: list[str] = []
         self._begin: dict[str, object] = {}
         self._result: dict[str, object] = {}
+        self._tools: set[str] = set()
 
     def line(self, text: str) -> Sequence[Notice]:
         event = parse_object(text)
@@ -87,7 +88,11 @@ class _GeminiReader:
             case "tool_use":
                 # The answer is what is said after the last tool; before, it talks of its work.
                 self._texts.clear()
-                return [Worked()]
+                self._tools.add(str(event.get("tool_id")))
+                return [Worked(len(self._tools))]
+            case "tool_result":
+                self._tools.discard(str(event.get("tool_id")))
+                return [Worked(len(self._tools))]
             case "result":
                 self._result = event
         return ()

@@ -43,14 +43,14 @@ _RETRIED = (FailureType.RATE_LIMIT, FailureType.INFERENCE, FailureType.CONNECTIO
 
 
 class OpencodeTool:
-    """The `opencode` CLI."""
+    """The `opencode` CLI. It shows a step's text, and its tools, only when they are complete."""
 
     name = "opencode"
     executable = "opencode"
     install = "npm install -g opencode-ai"
     tested = ("1.18.33",)
     structured = True
-    streams = True
+    streams = False
     answers = True
     terminal = ()
 
