@@ -58,11 +58,19 @@ from aurora_spawner.spawner import (
     stream,
 )
 from aurora_spawner.terminal import safe_line
-from aurora_spawner.tools import AGENT_CLIS, TOOLS, find_agent_cli, get_tool, missing_agent_cli
+from aurora_spawner.tools import (
+    AGENT_CLIS,
+    PROGRAM_TOOLS,
+    TOOLS,
+    find_agent_cli,
+    get_tool,
+    missing_agent_cli,
+)
 
 __all__ = [
     "AGENT_CLIS",
     "PRESETS",
+    "PROGRAM_TOOLS",
     "TOOLS",
     "AttemptFinished",
     "AttemptStarted",

@@ -25,9 +25,18 @@ from aurora_spawner.failures import FailureType, classify, retry_after, signal_n
 from aurora_spawner.logs import OutputLogs
 from aurora_spawner.models import SpawnRequest, SpawnResult
 from aurora_spawner.output import Lines
-from aurora_spawner.process import Limits, ProcessResult, StartError, run_observed
+from aurora_spawner.process import Dialogue, Limits, ProcessResult, StartError, run_observed
 from aurora_spawner.redact import secrets_in
-from aurora_spawner.tools import Answer, Invocation, Notice, Reader, Tool, Worked, get_tool
+from aurora_spawner.tools import (
+    Answer,
+    Invocation,
+    Notice,
+    Reader,
+    Reply,
+    Tool,
+    Worked,
+    get_tool,
+)
 
 __all__ = ["execute"]
 
@@ -46,7 +55,7 @@ async def execute(request: SpawnRequest, on_event: OnEvent | None = None) -> Spa
     """
     tool = get_tool(request.tool)
     call = tool.invocation(request)
-    attempt = _Attempt(request, tool, on_event)
+    attempt = _Attempt(request, tool, call, on_event)
     try:
         return await _run(request, tool, call, attempt)
     finally:
@@ -71,6 +80,7 @@ async def _run(
             keep=request.policy.keep,
             isolation=request.policy.isolation,
         ),
+        dialogue=attempt.dialogue,
     )
     if ended.start_error is not None:
         return _not_started(ended.start_error, tool)
@@ -102,7 +112,9 @@ def _not_started(error: StartError, tool: Tool) -> SpawnResult:
 class _Attempt:
     """Looks on while the process runs: an observer made of a watch, the lines and the tool."""
 
-    def __init__(self, request: SpawnRequest, tool: Tool, on_event: OnEvent | None) -> None:
+    def __init__(
+        self, request: SpawnRequest, tool: Tool, call: Invocation, on_event: OnEvent | None
+    ) -> None:
         policy = request.policy
         bound = min(request.timeout, policy.max_timeout)
         self._watch = Watch(
@@ -120,7 +132,8 @@ class _Attempt:
         )
         self._request = request
         self._tool = tool
-        self._reader: Reader = tool.reader()
+        self._reader: Reader = call.reader or tool.reader()
+        self.dialogue = Dialogue() if call.reader is not None else None
         self._on_event = on_event
         self._lines: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
         self._warnings: list[str] = []
@@ -176,6 +189,10 @@ class _Attempt:
                 stop = self._watch.retries(notice)
                 self._pass_on_warnings()
                 return stop
+            case Reply(data, last) if self.dialogue is not None:
+                self.dialogue.say(data)
+                if last:
+                    self.dialogue.hang_up()
             case Worked(tools):
                 self._watch.has_worked = True
                 self._watch.tools_running = tools
@@ -255,19 +272,18 @@ class _Attempt:
     ) -> tuple[str | None, FailureType | None]:
         if ended.stopped is not None:
             return ended.stopped.reason, ended.stopped.failure_type
-        if ended.exit_code < 0:
-            return f"killed by {signal_name(-ended.exit_code)}", FailureType.CRASH
+        exit_code = 0 if answer.settled else ended.exit_code
+        if exit_code < 0:
+            return f"killed by {signal_name(-exit_code)}", FailureType.CRASH
         if answer.error is not None:
-            kind = answer.failure_type or classify(
-                f"{answer.error}\n{stderr}", exit_code=ended.exit_code
-            )
+            kind = answer.failure_type or classify(f"{answer.error}\n{stderr}", exit_code=exit_code)
             return answer.error, kind
-        if ended.exit_code != 0:
+        if exit_code != 0:
             said = stderr.strip().rpartition("\n")[2]
-            error = f"exit {ended.exit_code}: {said}" if said else f"exit {ended.exit_code}"
+            error = f"exit {exit_code}: {said}" if said else f"exit {exit_code}"
             # A program's own words are about its work; only an agent CLI speaks of its provider.
             text = stderr if self._tool.answers else ""
-            return error, classify(text, exit_code=ended.exit_code)
+            return error, classify(text, exit_code=exit_code)
         empty = self._tool.answers and not answer.text.strip()
         if empty and not self._request.policy.allow_empty_output:
             return f"{self._tool.name} answered nothing", FailureType.INFERENCE

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from aurora_spawner.errors import InvalidTaskError
 from aurora_spawner.process import Limits, run_process
 from aurora_spawner.redact import secrets_in
-from aurora_spawner.tools import TOOLS, find_agent_cli
+from aurora_spawner.tools import PROGRAM_TOOLS, TOOLS, find_agent_cli
 
 __all__ = ["FoundTool", "State", "take_inventory"]
 
@@ -58,8 +58,8 @@ async def take_inventory(
 ) -> list[FoundTool]:
     """Look for every tool and ask each for its version.
 
-    Programs (`command`) are no tool of their own and left out. Nobody is given a secret: variables
-    that are named like one are not passed on.
+    Those that run a task's own program are left out. Nobody is given a secret: variables that are
+    named like one are not passed on.
 
     Args:
         which: Finds programs.
@@ -77,7 +77,7 @@ async def take_inventory(
             *(
                 _look_at(name, which, harmless, timeout, default=name == default)
                 for name in TOOLS
-                if name != "command"
+                if name not in PROGRAM_TOOLS
             )
         )
     )

@@ -143,7 +143,8 @@ class RecoverableTask(SpawnTask):
         words the same question would only be put again.
         """
         other = self.agent is not None or self.fallback_prompt is not None
-        return self.fallback_to_llm and other and self.command is None
+        is_program = self.command is not None and self.tool in (None, "command")
+        return self.fallback_to_llm and other and not is_program
 
     def as_fallback(self) -> RecoverableTask:
         """The same question to the plain LLM."""

@@ -10,6 +10,7 @@ import pytest
 
 from aurora_spawner import (
     AGENT_CLIS,
+    PROGRAM_TOOLS,
     TOOLS,
     InvalidTaskError,
     Policy,
@@ -85,7 +86,7 @@ def invocation(tool: str, prompt: str = "question", **fields: object) -> Invocat
 class TestRegistry:
     def test_the_shipped_tools(self) -> None:
         """These tools ship, each under its own name, the agent CLIs among them first."""
-        assert list(TOOLS) == [*AGENT_CLIS, "command", "extract"]
+        assert list(TOOLS) == [*AGENT_CLIS, *PROGRAM_TOOLS, "extract"]
         assert all(get_tool(name).name == name for name in TOOLS)
 
     def test_an_unknown_name(self) -> None:

@@ -20,7 +20,7 @@ from aurora_spawner.cli.template import CommandTemplate, PromptTemplate
 from aurora_spawner.durations import parse_duration
 from aurora_spawner.models import Permissions, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy
-from aurora_spawner.tools import TOOLS
+from aurora_spawner.tools import PROGRAM_TOOLS, TOOLS
 
 __all__ = ["Job", "Recipe", "did_you_mean", "known_tool"]
 
@@ -213,14 +213,14 @@ _KINDS: Mapping[str, _Kind] = {
 
 
 def known_tool(name: str) -> str:
-    """The name of a tool that can be chosen; a program is given as a command instead.
+    """The name of a tool that can be chosen: one that brings its program.
 
     Raises:
         ValueError: No tool has that name, or it is another package's and cannot be loaded.
     """
-    if name in TOOLS and name != "command":
+    if name in TOOLS and name not in PROGRAM_TOOLS:
         return TOOLS[name].name
-    known = [tool for tool in TOOLS if tool != "command"]
+    known = [tool for tool in TOOLS if tool not in PROGRAM_TOOLS]
     hint = did_you_mean(name, known) or f" There are {', '.join(known)}."
     raise ValueError(f'unknown tool "{name}".{hint}')
 

@@ -27,6 +27,7 @@ from aurora_spawner.detection import Detection
 from aurora_spawner.failures import FailureType
 from aurora_spawner.output import Capture
 from aurora_spawner.process.data import Limits, Observer, ProcessResult, Stream
+from aurora_spawner.process.dialogue import Dialogue
 from aurora_spawner.process.exit import ExitNotice, zombies_kept
 from aurora_spawner.supervisor import get_supervisor
 
@@ -50,7 +51,13 @@ class Child:
 
     launched = 0
 
-    def __init__(self, observer: Observer, stdin: bytes, limits: Limits) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        stdin: bytes,
+        limits: Limits,
+        dialogue: Dialogue | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._observer = observer
         self._limits = limits
@@ -59,6 +66,7 @@ class Child:
             "stderr": Capture(limits.stderr_bytes),
         }
         self._input = memoryview(stdin)
+        self._dialogue = dialogue
         self._feed: int | None = None
         self._outputs: dict[int, Stream] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -92,7 +100,7 @@ class Child:
                 reader, writer = os.pipe()
                 ours.append(reader)
                 theirs.append(writer)
-            if self._input:
+            if self._input or self._dialogue is not None:
                 reader, writer = os.pipe()
                 ours.append(writer)
                 theirs.append(reader)
@@ -101,7 +109,7 @@ class Child:
             with zombies_kept():
                 self._popen = subprocess.Popen(
                     command,
-                    stdin=theirs[2] if self._input else subprocess.DEVNULL,
+                    stdin=theirs[2] if len(theirs) > 2 else subprocess.DEVNULL,
                     stdout=theirs[0],
                     stderr=theirs[1],
                     cwd=cwd,
@@ -121,9 +129,11 @@ class Child:
         for descriptor in self._outputs:
             self._loop.add_reader(descriptor, self._on_readable, descriptor)
         self._arm(self._observer.due(), self._on_due)
-        if self._input:
+        if len(ours) > 2:
             self._feed = ours[2]
             self._loop.add_writer(self._feed, self._on_writable)
+        if self._dialogue is not None:
+            self._dialogue.listen(self._on_said)
 
     def _watch_over(self) -> None:
         """Have our death end the new process, and be told of its own."""
@@ -186,6 +196,8 @@ class Child:
 
     def _on_writable(self) -> None:
         assert self._feed is not None
+        if self._dialogue is not None and not self._input:
+            self._input = memoryview(self._dialogue.take())
         try:
             self._input = self._input[os.write(self._feed, self._input) :]
         except BlockingIOError:
@@ -194,8 +206,21 @@ class Child:
             # The reader has gone (EPIPE): whether that matters is for its exit to say.
             self._close_feed()
             return
-        if not self._input:
+        if self._input:
+            return
+        if self._dialogue is None:
             self._close_feed()
+        elif not self._dialogue.over:
+            self._loop.remove_writer(self._feed)
+        else:
+            self._close_feed()
+            # Most end by themselves now; the others are not waited for.
+            self._arm(self._loop.time() + self._limits.grace, self._terminate)
+
+    def _on_said(self) -> None:
+        """There is more to feed, or no more to come."""
+        if self._feed is not None:
+            self._loop.add_writer(self._feed, self._on_writable)
 
     def _close_feed(self) -> None:
         if self._feed is not None:

@@ -10,6 +10,7 @@ from aurora_spawner.tools.adapter import (
     Invocation,
     Notice,
     Reader,
+    Reply,
     TextReader,
     Tool,
     Worked,
@@ -24,6 +25,7 @@ from aurora_spawner.tools.jsonlines import (
 )
 from aurora_spawner.tools.registry import (
     AGENT_CLIS,
+    PROGRAM_TOOLS,
     TOOLS,
     find_agent_cli,
     get_tool,
@@ -32,6 +34,7 @@ from aurora_spawner.tools.registry import (
 
 __all__ = [
     "AGENT_CLIS",
+    "PROGRAM_TOOLS",
     "TOOLS",
     "Answer",
     "Detection",
@@ -40,6 +43,7 @@ __all__ = [
     "Notice",
     "Pattern",
     "Reader",
+    "Reply",
     "Retrying",
     "TextReader",
     "Tool",

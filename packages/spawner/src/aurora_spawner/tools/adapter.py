@@ -21,6 +21,7 @@ __all__ = [
     "Invocation",
     "Notice",
     "Reader",
+    "Reply",
     "TextReader",
     "Tool",
     "Worked",
@@ -35,11 +36,14 @@ class Invocation:
         argv: Program and arguments; never holds the prompt, which other users could read in `ps`.
         stdin: The prompt, in UTF-8.
         env: Variables added to the environment.
+        reader: Reads this call's output in the place of `Tool.reader`, and answers it: standard
+            input stays open for its replies, until it hangs up.
     """
 
     argv: tuple[str, ...]
     stdin: bytes
     env: Mapping[str, str] = field(default_factory=dict)
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,14 @@ class Answer:
         error: What the tool itself reports as its failure; None if it reports none.
         failure_type: The kind of that failure, where the tool tells it.
         facts: What it told beside.
+        settled: It was complete before the tool ended; how it ended then says nothing any more.
     """
 
     text: str
     error: str | None = None
     failure_type: FailureType | None = None
     facts: Facts = Facts()
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +91,22 @@ class Worked:
     tools: int = 0
 
 
-Notice: TypeAlias = OutputLine | Warned | Worked | Retrying | Detection
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the tool is to be told now; see `Invocation.reader`.
+
+    Attributes:
+        data: For its standard input.
+        last: Then close it.
+    """
+
+    data: bytes = b""
+    last: bool = False
+
+
+Notice: TypeAlias = OutputLine | Warned | Worked | Retrying | Reply | Detection
 """What a line of output can mean: something to show or to warn of, a sign of work, a retry inside
-the tool, or a reason to stop. A line to show is a sign of work too."""
+the tool, something to answer, or a reason to stop. A line to show is a sign of work too."""
 
 
 class Reader(Protocol):

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aurora_spawner.errors import InvalidTaskError, UnknownToolError
+from aurora_spawner.tools.acp import AcpTool
 from aurora_spawner.tools.adapter import Tool
 from aurora_spawner.tools.claude import ClaudeTool
 from aurora_spawner.tools.codex import CodexTool
@@ -25,10 +26,20 @@ from aurora_spawner.tools.opencode import OpencodeTool
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["AGENT_CLIS", "TOOLS", "find_agent_cli", "get_tool", "missing_agent_cli"]
+__all__ = [
+    "AGENT_CLIS",
+    "PROGRAM_TOOLS",
+    "TOOLS",
+    "find_agent_cli",
+    "get_tool",
+    "missing_agent_cli",
+]
 
 AGENT_CLIS = ("claude", "codex", "gemini", "opencode", "llm")
 """The tools looked for on PATH, in this order, when none is named."""
+
+PROGRAM_TOOLS = ("acp", "command")
+"""The tools that run a task's own `command`, which is why none can be chosen without one."""
 
 _GROUP = "aurora_spawner.tools"
 
@@ -83,6 +94,7 @@ TOOLS: Mapping[str, Tool] = _Tools(
     GeminiTool(),
     OpencodeTool(),
     LlmTool(),
+    AcpTool(),
     CommandTool(),
     ExtractTool(),
 )
