@@ -92,6 +92,9 @@ class _Conversation:
 
     def opening(self) -> bytes:
         """The first message."""
+        # Not at the top: importing it takes longer than all of this module.
+        from importlib.metadata import version
+
         return self._ask(
             "initialize",
             protocolVersion=_VERSION,
@@ -99,7 +102,7 @@ class _Conversation:
                 "fs": {"readTextFile": False, "writeTextFile": False},
                 "terminal": False,
             },
-            clientInfo={"name": "aurora-spawner", "version": "0.1.0"},
+            clientInfo={"name": "aurora-spawner", "version": version("aurora-spawner")},
         )
 
     def line(self, text: str) -> Sequence[Notice]:
