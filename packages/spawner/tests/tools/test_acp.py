@@ -185,7 +185,7 @@ def test_a_model(session: object, method: str, params: Mapping[str, str]) -> Non
 
 ALLOWED = {"outcome": "selected", "optionId": "allow_once"}
 REFUSED = {"outcome": "selected", "optionId": "reject_once"}
-INSIDE = [{"path": "/work/a.py"}, {"path": "b.py"}]
+INSIDE = [{"path": "/project/a.py"}, {"path": "b.py"}]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ INSIDE = [{"path": "/work/a.py"}, {"path": "b.py"}]
         ("workspace-write", "move", INSIDE, ALLOWED),
         ("workspace-write", "edit", [], REFUSED),
         ("workspace-write", "edit", [*INSIDE, {"path": "/etc/passwd"}], REFUSED),
-        ("workspace-write", "edit", [{"path": "/work/../etc/passwd"}], REFUSED),
+        ("workspace-write", "edit", [{"path": "/project/../etc/passwd"}], REFUSED),
         ("workspace-write", "edit", [{}], REFUSED),
         ("workspace-write", "edit", "everywhere", REFUSED),
         ("workspace-write", "execute", INSIDE, REFUSED),
@@ -214,7 +214,7 @@ def test_permissions(
     permissions: str, kind: str | None, locations: object, outcome: Mapping[str, str]
 ) -> None:
     """What the agent asks for is answered by its kind and place, once and never for always."""
-    talk = prompted(permissions=permissions, cwd="/work")
+    talk = prompted(permissions=permissions, cwd="/project")
     assert talk.wants(kind=kind, locations=locations) == outcome
 
 

@@ -80,11 +80,11 @@ def test_an_answer_after_a_tool(said: dict[str, Any]) -> None:
 
 @cases("refused")
 def test_a_refusal(said: dict[str, Any]) -> None:
-    """A key that is refused is told as such, and no work was done."""
+    """A key that is refused is told as such, by the CLI's own retries or else by its failure."""
     notices, answer = read(said)
-    assert (answer.failure_type, bool(answer.error)) == ("auth", True)
     assert all(isinstance(notice, Retrying) for notice in notices)
-    assert {notice.failure_type for notice in notices} <= {"auth"}
+    assert ({notice.failure_type for notice in notices} or {answer.failure_type}) == {"auth"}
+    assert answer.error
 
 
 @cases("limited")
