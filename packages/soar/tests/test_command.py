@@ -221,7 +221,7 @@ def test_no_agent_cli(soar: Command) -> None:
     assert (ended.code, ended.out) == (69, "")
     assert ended.err.startswith(
         'agents "reviewer", "risks": no agent CLI found on PATH '
-        "(looked for claude, codex, gemini, opencode)"
+        "(looked for claude, codex, gemini, opencode, llm)"
     )
     assert "--tool extract" in ended.err
     assert not (soar.folder / ".aurora").exists()
@@ -274,7 +274,7 @@ def test_without_a_model_the_end_says_how_to_run_with_one(soar: Command) -> None
     ended = soar.run("run", plan, "--tool", "extract")
     assert ended.err.splitlines()[-1] == (
         "With a model: aurora-soar run 'a plan.toml' "
-        "(no agent CLI found on PATH; looked for claude, codex, gemini, opencode)"
+        "(no agent CLI found on PATH; looked for claude, codex, gemini, opencode, llm)"
     )
     soar.program("gemini", "")
     ended = soar.run("run", plan, env={"AURORA_SPAWN_TOOL": "extract"})

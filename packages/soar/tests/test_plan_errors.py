@@ -111,7 +111,7 @@ def test_a_wrong_key_of_a_subgoal(tmp_path: Path, rest: str, told: str) -> None:
         (
             'agents.coder.tool = "word"',
             'plan.toml:1: unknown tool "word" in agent "coder". '
-            "There are claude, codex, gemini, opencode, command, extract.",
+            "There are claude, codex, gemini, opencode, llm, acp, command, extract.",
         ),
         (
             'agents.coder = { tool = "claude", command = ["make"] }',

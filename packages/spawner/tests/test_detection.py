@@ -13,16 +13,91 @@ from aurora_spawner import (
     get_early_detection_monitor,
     reset_early_detection_monitor,
 )
-from aurora_spawner.detection import Detection, Pattern, Watch, WatchRules
+from aurora_spawner.detection import Detection, Pattern, Retrying, Watch, WatchRules
 from aurora_spawner.failures import FailureType
 
 AUTH = Pattern(b"invalid api key", "authentication error", FailureType.AUTH)
-LIMIT = Pattern(b"status 429", "rate limit", FailureType.RATE_LIMIT)
 STOPPED = Detection("Early detection: authentication error pattern detected", FailureType.AUTH)
 
 
 def patterned() -> Watch:
-    return Watch(WatchRules(60, 60, terminal=(AUTH,), notes=(LIMIT,)), 0)
+    return Watch(WatchRules(60, 60, terminal=(AUTH,)), 0)
+
+
+LIMITED = Retrying("claude retries 1/10: rate_limit", FailureType.RATE_LIMIT, 20.0)
+OVERLOADED = Retrying("claude retries 1/10: overloaded", FailureType.INFERENCE)
+
+
+class TestToolsOfTheAgent:
+    def test_silence_is_healthy_meanwhile(self) -> None:
+        """While a tool of the agent's runs, neither silence nor the time without activity ends it;
+        the longest time does."""
+        watch = Watch(WatchRules(60, 300, idle_limit=30), 0)
+        watch.saw("stdout", b"x", 10)
+        watch.tools_running = 1
+        checked = 0
+        while (now := watch.due()) < 300:
+            assert watch.check(now) is None
+            assert watch.due() > now
+            checked += 1
+        assert checked
+        assert watch.check(300) == Detection("Timeout after 300s", FailureType.TIMEOUT)
+
+    def test_it_counts_again_afterwards(self) -> None:
+        """Once the tool has ended, silence counts from its last output on."""
+        watch = Watch(WatchRules(60, 300, idle_limit=30), 0)
+        watch.tools_running = 1
+        watch.saw("stdout", b"x", 100)
+        watch.tools_running = 0
+        assert watch.due() == 60
+        assert watch.check(60) is None
+        assert watch.due() == 130
+        assert watch.check(130) == Detection(
+            "Early detection: no output for 30s", FailureType.TIMEOUT
+        )
+
+
+class TestRetriesOfTheTool:
+    def test_a_limit_before_any_work_stops(self) -> None:
+        """Who has done nothing yet is ended at the first word of a limit, which tells how long to
+        wait."""
+        assert Watch(WatchRules(60, 60), 0).retries(LIMITED) == Detection(
+            "Early detection: claude retries 1/10: rate_limit", FailureType.RATE_LIMIT, 20.0
+        )
+
+    def test_f13_work_is_not_thrown_away(self) -> None:
+        """F13: who has worked goes on with its tool's own retries, which only warn."""
+        watch = Watch(WatchRules(60, 60), 0)
+        watch.has_worked = True
+        assert watch.retries(LIMITED) is None
+        assert watch.warnings == [LIMITED.reason]
+
+    def test_f13_other_retries_warn(self) -> None:
+        """F13: a retry for another cause than a limit only warns, whether work was done or not."""
+        watch = Watch(WatchRules(60, 60), 0)
+        assert watch.retries(OVERLOADED) is None
+        assert watch.warnings == [OVERLOADED.reason]
+
+    @pytest.mark.parametrize("kind", [FailureType.AUTH, FailureType.FORBIDDEN])
+    def test_refused_twice(self, kind: FailureType) -> None:
+        """A refusal may be cured by a token that is renewed; the second one shows that it was not,
+        and stops who has done nothing yet."""
+        refused = Retrying("claude retries: authentication_failed", kind)
+        watch = Watch(WatchRules(60, 60), 0)
+        assert watch.retries(refused) is None
+        assert watch.retries(refused) == Detection(f"Early detection: {refused.reason}", kind)
+        watch.has_worked = True
+        assert watch.retries(refused) is None
+
+    @pytest.mark.parametrize("retrying", [LIMITED, OVERLOADED])
+    @pytest.mark.parametrize("worked", [False, True])
+    def test_inner_retries_off(self, retrying: Retrying, worked: bool) -> None:
+        """Where a policy wants no retries inside the tool, the first one stops it."""
+        watch = Watch(WatchRules(60, 60, inner_retries=False), 0)
+        watch.has_worked = worked
+        found = watch.retries(retrying)
+        assert found is not None
+        assert found.failure_type is retrying.failure_type
 
 
 class TestPatterns:
@@ -30,13 +105,6 @@ class TestPatterns:
         """F13: a terminal pattern on standard error stops at once, in whatever case, and says
         what it means."""
         assert patterned().saw("stderr", b"Error: INVALID API Key.\n", 1) == STOPPED
-
-    def test_f13_a_note_pattern_warns(self) -> None:
-        """F13: a note pattern warns once and stops nothing."""
-        watch = patterned()
-        for now in (1, 2):
-            assert watch.saw("stderr", b"Attempt 1 failed with status 429\n", now) is None
-        assert watch.warnings == ["standard error mentions rate limit"]
 
     def test_f12_standard_output_is_not_searched(self) -> None:
         """F12: an answer that talks about errors is an answer."""

@@ -12,6 +12,7 @@ from aurora_spawner import (
     FailureType,
     OutputLine,
     Policy,
+    ProviderLimited,
     SpawnResult,
     SpawnTask,
     Warned,
@@ -131,11 +132,11 @@ class TestEarlyEnds:
 
     async def test_f19_a_stalled_stream(self, fake_path, gun) -> None:
         """F19: a streaming CLI that falls silent is ended, and the reason names the silence."""
-        line = says(type="text", part={"text": "working"})
-        fake_path.script("opencode", f"{line}\nread forever <{gun.path}")
+        line = says(type="message", role="assistant", content="working")
+        fake_path.script("gemini", f"{line}\nread forever <{gun.path}")
         loop = asyncio.get_running_loop()
         result = await spawn(
-            SpawnTask("q", tool="opencode"),
+            SpawnTask("q", tool="gemini"),
             on_event=lambda event: loop.skip(30) if loop.skipped == 0 else None,
         )
         assert result.termination_reason == "Early detection: no output for 30s"
@@ -150,23 +151,28 @@ class TestEarlyEnds:
         assert result.failure_type is FailureType.AUTH
         assert len(get_early_detection_monitor().noticed) == 1
 
-    async def test_f13_a_note_pattern_warns(self, fake_path) -> None:
-        """F13: an error that the CLI may recover from only warns; exit and answer decide."""
+    async def test_f13_an_error_that_it_may_recover_from(self, fake_path) -> None:
+        """F13: a retry on standard error for another cause than a limit only warns; exit and
+        answer decide."""
         fake_path.script(
             "gemini",
-            f"echo 'Attempt 1 failed with status 429. Retrying' >&2\n{says(response='fine')}",
+            "echo 'Attempt 1 failed with status 503. Retrying' >&2\n"
+            + says(type="message", role="assistant", content="fine")
+            + "\n"
+            + says(type="result", status="success"),
         )
         events: list[Event] = []
         result = await spawn(SpawnTask("q", tool="gemini"), on_event=events.append)
         assert (result.success, result.output) == (True, "fine")
-        assert result.warnings == ("standard error mentions rate limit",)
-        assert Warned("standard error mentions rate limit") in events
+        assert result.warnings == ("gemini retries 1/10: status 503",)
+        assert Warned("gemini retries 1/10: status 503") in events
         assert get_early_detection_monitor().noticed == ()
 
     async def test_a_silence_may_only_warn(self, fake_path, gun) -> None:
         """Under `production` a silence is told and not ended."""
-        line = says(type="text", part={"text": "answer"})
-        fake_path.script("opencode", f"{line}\nread go <{gun.path}")
+        line = says(type="message", role="assistant", content="answer")
+        done = says(type="result", status="success")
+        fake_path.script("gemini", f"{line}\nread go <{gun.path}\n{done}")
         loop = asyncio.get_running_loop()
 
         def on_event(event: Event) -> None:
@@ -175,10 +181,94 @@ class TestEarlyEnds:
             else:
                 loop.skip(60)
 
-        result = await spawn(
-            SpawnTask("q", tool="opencode", policy="production"), on_event=on_event
-        )
+        result = await spawn(SpawnTask("q", tool="gemini", policy="production"), on_event=on_event)
         assert (result.success, result.warnings) == (True, ("no output for 60s",))
+
+
+def retries(wait: float = 511.8) -> str:
+    """Claude retries a 429 after `wait` milliseconds."""
+    return says(
+        type="system",
+        subtype="api_retry",
+        attempt=1,
+        max_retries=10,
+        retry_delay_ms=wait,
+        error_status=429,
+        error="rate_limit",
+    )
+
+
+BEGINS = says(type="system", subtype="init", session_id="s1")
+WORKS = says(type="assistant", message={"content": [{"type": "tool_use"}]})
+LIMITED = "claude retries 1/10: rate_limit"
+
+
+class TestLimits:
+    """A provider's limit, told by claude while it retries by itself."""
+
+    async def test_before_any_work_it_ends_at_once(self, fake_path, gun) -> None:
+        """An agent that has done nothing is ended at the first notice of a limit: told with what
+        the provider asks for, and without a session, since there is nothing to go on with."""
+        fake_path.script("claude", f"{BEGINS}\n{retries(7000)}\nread forever <{gun.path}")
+        events: list[Event] = []
+        result = await spawn(SpawnTask("q", tool="claude"), on_event=events.append)
+        assert (result.success, result.error) == (False, f"Early detection: {LIMITED}")
+        assert (result.failure_type, result.retry_after) == (FailureType.RATE_LIMIT, 7.0)
+        assert (result.session_id, result.output) == (None, "")
+        assert events == [ProviderLimited("claude", 7.0, False, LIMITED)]
+        (noticed,) = get_early_detection_monitor().noticed
+        assert noticed.detection.reason == result.termination_reason == result.error
+
+    async def test_work_is_not_thrown_away(self, fake_path) -> None:
+        """An agent that has worked goes on with its CLI's own retries, and may succeed."""
+        done = says(type="result", is_error=False, result="fine", session_id="s1")
+        script = (BEGINS, WORKS, retries(), retries(), done)
+        fake_path.script("claude", "\n".join(script))
+        events: list[Event] = []
+        result = await spawn(SpawnTask("q", tool="claude"), on_event=events.append)
+        assert (result.success, result.output, result.session_id) == (True, "fine", "s1")
+        assert result.warnings == (LIMITED, LIMITED)
+        limits = [event for event in events if isinstance(event, ProviderLimited)]
+        assert limits == [ProviderLimited("claude", None, True, LIMITED)]
+
+    async def test_it_ends_on_the_limit_all_the_same(self, fake_path) -> None:
+        """An agent that has worked and fails of the limit tells the session to go on with."""
+        failed = says(type="result", is_error=True, result="rejected", api_error_status=429)
+        fake_path.script("claude", "\n".join((BEGINS, WORKS, retries(), failed)))
+        result = await spawn(SpawnTask("q", tool="claude"))
+        assert (result.success, result.failure_type) == (False, FailureType.RATE_LIMIT)
+        assert result.session_id == "s1"
+
+    async def test_a_session_that_went_on_stays_known(self, fake_path, gun) -> None:
+        """An attempt that was to go on with a session and meets the limit first thing loses
+        nothing: the same session can be gone on with."""
+        fake_path.script("claude", f"{BEGINS}\n{retries()}\nread forever <{gun.path}")
+        result = await spawn(SpawnTask("q", tool="claude", session_id="s1"))
+        assert (result.failure_type, result.session_id) == (FailureType.RATE_LIMIT, "s1")
+
+    async def test_a_limit_without_notice(self, fake_path) -> None:
+        """A limit that shows only in the failure is told too."""
+        failed = {"type": "turn.failed", "error": {"message": "429 Too Many Requests, rate limit"}}
+        fake_path.cli("codex", json.dumps(failed), exit_code=1)
+        events: list[Event] = []
+        result = await spawn(SpawnTask("q", tool="codex"), on_event=events.append)
+        assert events == [ProviderLimited("codex", None, False, result.error)]
+
+    async def test_no_retries_inside(self, fake_path, gun) -> None:
+        """Where the policy wants no retries inside the tool, its first one ends it, whatever it
+        is for and whatever was done."""
+        script = f"{BEGINS}\n{WORKS}\n{retries()}\nread forever <{gun.path}"
+        fake_path.script("claude", script)
+        policy = Policy("strict", inner_retries=False)
+        result = await spawn(SpawnTask("q", tool="claude", policy=policy))
+        assert (result.error, result.session_id) == (f"Early detection: {LIMITED}", "s1")
+
+    async def test_a_programs_words_are_no_notice(self) -> None:
+        """A program that prints the same words is about its work."""
+        events: list[Event] = []
+        result = await spawn(program(retries()), on_event=events.append)
+        assert result.success
+        assert not any(isinstance(event, ProviderLimited) for event in events)
 
 
 class TestAnswers:

@@ -27,7 +27,7 @@ from aurora_spawner import (
     spawn_with_retry_and_fallback,
 )
 from aurora_spawner.failures import PERMANENT
-from aurora_spawner.recovery import LIMITED_ATTEMPTS, recover
+from aurora_spawner.recovery import GO_ON, LIMITED_ATTEMPTS, recover
 from aurora_spawner.testing import run_virtual
 
 OK = SpawnResult(success=True, output="answer", error=None, exit_code=0)
@@ -458,6 +458,45 @@ class TestFailureTypeOf:
         """The kind is what the result says, else what its texts and exit code say; a success has
         none."""
         assert failure_type_of(result) is kind
+
+
+LIMIT = failed("429", FailureType.RATE_LIMIT)
+
+
+class TestSessions:
+    def test_it_goes_on_where_a_limit_cut_it_off(self) -> None:
+        """After a limit the next attempt goes on in the tool's session, with a short prompt and
+        without the persona, which the session knows."""
+        agent = Agent([replace(LIMIT, session_id="s1"), replace(LIMIT, session_id="s2"), OK])
+        assert run(task_for(agent, persona="You review.", cwd="/")).success
+        first, second, third = agent.asked
+        assert (first.prompt, first.persona, first.session_id) == ("question", "You review.", None)
+        for task, session in ((second, "s1"), (third, "s2")):
+            assert (task.prompt, task.persona, task.session_id) == (GO_ON, None, session)
+            assert (task.agent, task.cwd) == ("reviewer", "/")
+
+    @pytest.mark.parametrize("result", [LIMIT, replace(failed(), session_id="s1")])
+    def test_otherwise_it_begins_anew(self, result: SpawnResult) -> None:
+        """After a limit that met no work, or any other failure, the task is asked as it was."""
+        agent = Agent([result, OK])
+        task = task_for(agent, session_id="s0")
+        assert run(task).success
+        assert [asked.prompt for asked in agent.asked] == ["question"] * 2
+        assert [asked.session_id for asked in agent.asked] == ["s0"] * 2
+
+    def test_a_session_that_is_gone(self) -> None:
+        """A session that cannot be gone on with costs one attempt; the next one begins anew."""
+        agent = Agent([replace(LIMIT, session_id="s1"), failed("no such session"), OK])
+        assert run(task_for(agent)).success
+        assert [asked.session_id for asked in agent.asked] == [None, "s1", None]
+        assert agent.asked[2].prompt == "question"
+
+    def test_the_fallback_has_no_session(self) -> None:
+        """The plain LLM is asked the question itself, in no session of the agent's."""
+        agent = Agent([replace(LIMIT, session_id="s1")] * 3 + [OK])
+        assert run(task_for(agent, fallback_to_llm=True, session_id="s0")).fallback
+        last = agent.asked[-1]
+        assert (last.prompt, last.session_id, last.agent) == ("question", None, None)
 
 
 class TestTheFunction:

@@ -76,7 +76,7 @@ class TestTool:
 
     def test_the_first_cli_on_path(self, fake_path) -> None:
         """Of several agent CLIs on PATH the first of the documented order answers."""
-        assert AGENT_CLIS == ("claude", "codex", "gemini", "opencode")
+        assert AGENT_CLIS == ("claude", "codex", "gemini", "opencode", "llm")
         for name in reversed(AGENT_CLIS):
             fake_path.script(name, "")
             assert request_of(SpawnTask("q")).tool == name

@@ -97,16 +97,15 @@ def by_chunk() -> Callable[[bytes], object]:
 
 
 def ours() -> Callable[[bytes], object]:
-    """The watch, with the phrases as notes."""
+    """The watch, with the phrases as patterns that would stop."""
     from aurora_spawner.detection import Pattern, Watch, WatchRules
     from aurora_spawner.failures import FailureType
 
-    notes = [Pattern(phrase.encode(), phrase, FailureType.CRASH) for phrase in PHRASES]
-    watch = Watch(WatchRules(timeout=60.0, max_timeout=60.0, notes=notes), 0.0)
+    phrases = [Pattern(phrase.encode(), phrase, FailureType.CRASH) for phrase in PHRASES]
+    watch = Watch(WatchRules(timeout=60.0, max_timeout=60.0, terminal=phrases), 0.0)
 
     def scan(chunk: bytes) -> None:
-        watch.saw("stderr", chunk, 1.0)
-        assert not watch.warnings
+        assert watch.saw("stderr", chunk, 1.0) is None
 
     return scan
 

@@ -63,13 +63,21 @@ if TYPE_CHECKING:
         stream,
     )
     from aurora_spawner.terminal import safe_line
-    from aurora_spawner.tools import AGENT_CLIS, TOOLS, find_agent_cli, get_tool, missing_agent_cli
+    from aurora_spawner.tools import (
+        AGENT_CLIS,
+        PROGRAM_TOOLS,
+        TOOLS,
+        find_agent_cli,
+        get_tool,
+        missing_agent_cli,
+    )
 else:
     from aurora_spawner.face import __dir__, __getattr__  # noqa: F401 - Python asks the module for them
 
 __all__ = [
     "AGENT_CLIS",
     "PRESETS",
+    "PROGRAM_TOOLS",
     "TOOLS",
     "AttemptFinished",
     "AttemptStarted",

@@ -3,11 +3,17 @@
 The rules, all in this file:
 
 - A *terminal* pattern on standard error ends the attempt at once: its tool listed it because it
-  cannot recover from it. A *note* pattern only warns: whether the attempt failed is for its exit
-  to say. Standard output is never searched: an agent may well be asked to write about rate limits.
+  cannot recover from it. What it may recover from only warns: whether the attempt failed is for its
+  exit to say. Standard output is never searched: an agent may well be asked to write about rate
+  limits.
+- A tool that retries because of its provider's limit is ended if its agent has done nothing yet:
+  nothing is lost, and its slot is free. One that has worked goes on, so that its work is paid
+  once. Who was refused (`auth`, `forbidden`) may cure that once, by renewing a token; a second time
+  shows that it cannot. Where `inner_retries` is off, any retry of the tool's own ends the attempt.
 - The deadline starts at `timeout` and moves with activity, up to `max_timeout`.
 - A tool that streams its work and falls silent for `idle_limit` is stalled; so is one that has
-  said nothing at all by `first_output_limit`, which then holds in the place of the other.
+  said nothing at all by `first_output_limit`, which then holds in the place of the other. While
+  the agent runs a tool of its own, a test suite for example, silence is healthy.
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ __all__ = [
     "Detection",
     "EarlyDetectionMonitor",
     "Pattern",
+    "Retrying",
     "Watch",
     "WatchRules",
     "get_early_detection_monitor",
@@ -55,7 +62,7 @@ class WatchRules:
         first_output_limit: Silence from the launch on that counts as a stall; None: `idle_limit`.
         idle_warns: A stall only warns.
         terminal: Patterns that end the attempt.
-        notes: Patterns that warn.
+        inner_retries: Whether the tool may retry by itself.
     """
 
     timeout: float
@@ -64,15 +71,40 @@ class WatchRules:
     first_output_limit: float | None = None
     idle_warns: bool = False
     terminal: Sequence[Pattern] = ()
-    notes: Sequence[Pattern] = ()
+    inner_retries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Why an attempt is to be ended before it ends by itself."""
+    """Why an attempt is to be ended before it ends by itself.
+
+    Attributes:
+        reason: For people.
+        failure_type: The kind of failure that it is.
+        retry_after: Seconds that the provider asks to wait; None if it does not say.
+    """
 
     reason: str
     failure_type: FailureType
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """A tool says that it tries again by itself.
+
+    Attributes:
+        reason: What it says, for people.
+        failure_type: What went wrong.
+        retry_after: Seconds that the provider asks to wait; None if it does not say.
+    """
+
+    reason: str
+    failure_type: FailureType
+    retry_after: float | None = None
+
+
+_REFUSED = (FailureType.AUTH, FailureType.FORBIDDEN)
 
 
 class Watch:
@@ -81,6 +113,11 @@ class Watch:
     Args:
         rules: What to watch for.
         started: The launch on the clock of every later `now`, seconds.
+
+    Attributes:
+        has_worked: Whether the agent has done something; for who reads its stream to say.
+        tools_running: How many tools of its own the agent runs now; likewise.
+        warnings: What was noticed and did not end it.
     """
 
     __slots__ = (
@@ -88,11 +125,13 @@ class Watch:
         "_idle_warned",
         "_last_activity",
         "_overlap",
-        "_patterns",
+        "_refusals",
         "_rules",
         "_spoke",
         "_started",
         "_tail",
+        "has_worked",
+        "tools_running",
         "warnings",
     )
 
@@ -103,11 +142,12 @@ class Watch:
         self._deadline = started + rules.timeout
         self._spoke = False
         self._idle_warned = False
-        self._patterns = [(pattern, True) for pattern in rules.terminal]
-        self._patterns += [(pattern, False) for pattern in rules.notes]
         # A phrase may be cut by the border of two chunks: carry all of it but one byte over.
-        self._overlap = max((len(p.needle) for p, _ in self._patterns), default=1) - 1
+        self._overlap = max((len(pattern.needle) for pattern in rules.terminal), default=1) - 1
         self._tail = b""
+        self._refusals = 0
+        self.has_worked = False
+        self.tools_running = 0
         self.warnings: list[str] = []
 
     def saw(self, stream: str, data: bytes, now: float) -> Detection | None:
@@ -115,19 +155,29 @@ class Watch:
         self._last_activity = now
         self._spoke = True
         self._idle_warned = False
-        if stream != "stderr" or not self._patterns:
+        if stream != "stderr" or not self._rules.terminal:
             return None
         text = self._tail + data.lower()
         self._tail = text[-self._overlap :] if self._overlap else b""
-        for found in [entry for entry in self._patterns if entry[0].needle in text]:
-            pattern, terminal = found
-            self._patterns.remove(found)
-            if terminal:
-                return Detection(
-                    f"Early detection: {pattern.label} pattern detected", pattern.failure_type
-                )
-            self.warnings.append(f"standard error mentions {pattern.label}")
+        for pattern in self._rules.terminal:
+            if pattern.needle in text:
+                reason = f"Early detection: {pattern.label} pattern detected"
+                return Detection(reason, pattern.failure_type)
         return None
+
+    def retries(self, retrying: Retrying) -> Detection | None:
+        """The tool retries by itself; say whether to end it instead."""
+        if self._rules.inner_retries and (self.has_worked or not self._in_vain(retrying)):
+            self.warnings.append(retrying.reason)
+            return None
+        reason = f"Early detection: {retrying.reason}"
+        return Detection(reason, retrying.failure_type, retrying.retry_after)
+
+    def _in_vain(self, retrying: Retrying) -> bool:
+        """Whether nobody should wait for this retry."""
+        if retrying.failure_type in _REFUSED:
+            self._refusals += 1
+        return retrying.failure_type is FailureType.RATE_LIMIT or self._refusals > 1
 
     def shift(self, seconds: float) -> None:
         """Move every time by so much: the attempt was paused."""
@@ -144,6 +194,8 @@ class Watch:
 
     def _silence_limit(self) -> float | None:
         """How long it may be silent now, seconds; None for ever."""
+        if self.tools_running:
+            return None
         first = self._rules.first_output_limit
         return self._rules.idle_limit if self._spoke or first is None else first
 
@@ -152,9 +204,8 @@ class Watch:
         rules = self._rules
         if now >= self._deadline:
             # Activity moves the deadline to one further `timeout` after it was last seen.
-            self._deadline = min(
-                self._started + rules.max_timeout, self._last_activity + rules.timeout
-            )
+            active = now if self.tools_running else self._last_activity
+            self._deadline = min(self._started + rules.max_timeout, active + rules.timeout)
             if now >= self._deadline:
                 waited = self._deadline - self._started
                 return Detection(f"Timeout after {waited:g}s", FailureType.TIMEOUT)

@@ -8,18 +8,35 @@ from collections.abc import Callable
 
 from aurora_spawner.detection import (
     Detection,
+    Retrying,
     Watch,
     WatchRules,
     get_early_detection_monitor,
 )
-from aurora_spawner.events import Event, OnEvent, OutputLine, Stream, Warned
+from aurora_spawner.events import (
+    Event,
+    OnEvent,
+    OutputLine,
+    ProviderLimited,
+    Stream,
+    Warned,
+)
 from aurora_spawner.failures import FailureType, classify, retry_after, signal_name
 from aurora_spawner.logs import OutputLogs
 from aurora_spawner.models import SpawnRequest, SpawnResult
 from aurora_spawner.output import Lines
-from aurora_spawner.process import Limits, ProcessResult, StartError, run_observed
+from aurora_spawner.process import Dialogue, Limits, ProcessResult, StartError, run_observed
 from aurora_spawner.redact import secrets_in
-from aurora_spawner.tools import Answer, Invocation, Reader, Tool, get_tool
+from aurora_spawner.tools import (
+    Answer,
+    Invocation,
+    Notice,
+    Reader,
+    Reply,
+    Tool,
+    Worked,
+    get_tool,
+)
 
 __all__ = ["execute"]
 
@@ -38,7 +55,7 @@ async def execute(request: SpawnRequest, on_event: OnEvent | None = None) -> Spa
     """
     tool = get_tool(request.tool)
     call = tool.invocation(request)
-    attempt = _Attempt(request, tool, on_event)
+    attempt = _Attempt(request, tool, call, on_event)
     try:
         return await _run(request, tool, call, attempt)
     finally:
@@ -63,6 +80,7 @@ async def _run(
             keep=request.policy.keep,
             isolation=request.policy.isolation,
         ),
+        dialogue=attempt.dialogue,
     )
     if ended.start_error is not None:
         return _not_started(ended.start_error, tool)
@@ -94,7 +112,9 @@ def _not_started(error: StartError, tool: Tool) -> SpawnResult:
 class _Attempt:
     """Looks on while the process runs: an observer made of a watch, the lines and the tool."""
 
-    def __init__(self, request: SpawnRequest, tool: Tool, on_event: OnEvent | None) -> None:
+    def __init__(
+        self, request: SpawnRequest, tool: Tool, call: Invocation, on_event: OnEvent | None
+    ) -> None:
         policy = request.policy
         bound = min(request.timeout, policy.max_timeout)
         self._watch = Watch(
@@ -106,16 +126,18 @@ class _Attempt:
                 first_output_limit=policy.first_output_limit if tool.streams else None,
                 idle_warns=policy.idle_warns,
                 terminal=tool.terminal,
-                notes=tool.notes,
+                inner_retries=policy.inner_retries,
             ),
             asyncio.get_running_loop().time(),
         )
         self._request = request
         self._tool = tool
-        self._reader: Reader = tool.reader()
+        self._reader: Reader = call.reader or tool.reader()
+        self.dialogue = Dialogue() if call.reader is not None else None
         self._on_event = on_event
         self._lines: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
         self._warnings: list[str] = []
+        self._limited = False
         self._logs: OutputLogs | None = None
         if request.log_dir is not None:
             secrets = secrets_in({**os.environ, **request.env})
@@ -140,24 +162,50 @@ class _Attempt:
         return detection
 
     def _heed(self, stream: Stream, data: bytes, *, final: bool = False) -> Detection | None:
-        """Give lines to who wants them: the tool's reader, or whoever looks on."""
-        structured = self._tool.structured and stream == "stdout"
+        """Give lines to who wants them: the tool's reader, and whoever looks on."""
+        structured = self._tool.structured
         if not structured and self._on_event is None:
             return None
+        take = self._reader.line if stream == "stdout" else self._reader.aside
         stop: Detection | None = None
         for line in self._lines[stream].feed(data, final=final):
-            if not structured:
+            if not structured or stream == "stderr":
                 self._emit(OutputLine(stream, line))
-                continue
-            for notice in self._reader.line(line):
-                match notice:
-                    case Detection():
-                        stop = stop or notice
-                    case Warned(text):
-                        self._warn(text)
-                    case _:
-                        self._emit(notice)
+            if structured:
+                for notice in take(line):
+                    stop = self._note(notice) or stop
         return stop
+
+    def _note(self, notice: Notice) -> Detection | None:
+        """What a line of a tool means for the attempt."""
+        match notice:
+            case Detection():
+                return notice
+            case Warned(text):
+                self._warn(text)
+            case Retrying(reason, failure_type, wait):
+                if failure_type is FailureType.RATE_LIMIT:
+                    self._tell_of_limit(reason, wait)
+                stop = self._watch.retries(notice)
+                self._pass_on_warnings()
+                return stop
+            case Reply(data, last) if self.dialogue is not None:
+                self.dialogue.say(data)
+                if last:
+                    self.dialogue.hang_up()
+            case Worked(tools):
+                self._watch.has_worked = True
+                self._watch.tools_running = tools
+            case OutputLine():
+                self._watch.has_worked = True
+                self._emit(notice)
+        return None
+
+    def _tell_of_limit(self, reason: str, wait: float | None) -> None:
+        if not self._limited:
+            self._limited = True
+            worked = self._watch.has_worked
+            self._emit(ProviderLimited(self._tool.name, wait, worked, reason))
 
     def _pass_on_warnings(self) -> None:
         while self._watch.warnings:
@@ -188,7 +236,13 @@ class _Attempt:
         stderr = ended.stderr.text()
         answer = self._reader.answer(ended.exit_code, ended.stdout.text(), stderr)
         error, failure_type = self._failure(ended, answer, stderr)
-        limited = failure_type is FailureType.RATE_LIMIT
+        wait = ended.stopped.retry_after if ended.stopped else None
+        if error is not None and failure_type is FailureType.RATE_LIMIT:
+            wait = wait or retry_after(f"{error}\n{stderr}")
+            self._tell_of_limit(error, wait)
+        facts = answer.facts
+        # A session in which nothing was done is nothing to go on with.
+        begun = error is None or self._watch.has_worked or self._request.session_id is not None
         return SpawnResult(
             success=error is None,
             output=answer.text,
@@ -202,9 +256,15 @@ class _Attempt:
             stderr=stderr,
             dropped_bytes=ended.stdout.dropped + ended.stderr.dropped,
             warnings=tuple(self._warnings),
-            retry_after=retry_after(f"{error}\n{stderr}") if limited else None,
+            retry_after=wait,
             leaked=ended.leaked,
             leftovers=ended.leftovers,
+            cost_usd=facts.cost_usd,
+            tokens_in=facts.tokens_in,
+            tokens_out=facts.tokens_out,
+            session_id=(facts.session_id or self._request.session_id) if begun else None,
+            model=facts.model,
+            tool_version=facts.tool_version,
         )
 
     def _failure(
@@ -212,19 +272,18 @@ class _Attempt:
     ) -> tuple[str | None, FailureType | None]:
         if ended.stopped is not None:
             return ended.stopped.reason, ended.stopped.failure_type
-        if ended.exit_code < 0:
-            return f"killed by {signal_name(-ended.exit_code)}", FailureType.CRASH
+        exit_code = 0 if answer.settled else ended.exit_code
+        if exit_code < 0:
+            return f"killed by {signal_name(-exit_code)}", FailureType.CRASH
         if answer.error is not None:
-            kind = answer.failure_type or classify(
-                f"{answer.error}\n{stderr}", exit_code=ended.exit_code
-            )
+            kind = answer.failure_type or classify(f"{answer.error}\n{stderr}", exit_code=exit_code)
             return answer.error, kind
-        if ended.exit_code != 0:
+        if exit_code != 0:
             said = stderr.strip().rpartition("\n")[2]
-            error = f"exit {ended.exit_code}: {said}" if said else f"exit {ended.exit_code}"
+            error = f"exit {exit_code}: {said}" if said else f"exit {exit_code}"
             # A program's own words are about its work; only an agent CLI speaks of its provider.
             text = stderr if self._tool.answers else ""
-            return error, classify(text, exit_code=ended.exit_code)
+            return error, classify(text, exit_code=exit_code)
         empty = self._tool.answers and not answer.text.strip()
         if empty and not self._request.policy.allow_empty_output:
             return f"{self._tool.name} answered nothing", FailureType.INFERENCE

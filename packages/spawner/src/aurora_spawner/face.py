@@ -103,6 +103,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "terminal": ("safe_line",),
     "tools": (
         "AGENT_CLIS",
+        "PROGRAM_TOOLS",
         "TOOLS",
         "find_agent_cli",
         "get_tool",

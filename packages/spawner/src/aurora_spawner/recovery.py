@@ -13,6 +13,9 @@ The rules:
   at or after the deadline.
 - Who has a turn waits for a provider's limit to pass, and does so at no cost: an attempt that ended
   on one is repeated, `LIMITED_ATTEMPTS` times at most, without using up a retry.
+- An attempt that worked and was cut off by its provider's limit goes on in the tool's own session,
+  with `GO_ON` for a prompt: what it did is paid once. A session is known only where there is work
+  in it (`SpawnResult.session_id`); after any other failure the next attempt begins anew.
 - The fallback is asked once, after the last attempt failed. If it fails too, the agent's result
   stands. A program (`command`) has none: a model cannot stand in for a test run.
 """
@@ -39,7 +42,10 @@ from aurora_spawner.failures import PERMANENT, FailureType, classify
 from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import named_policy
 
-__all__ = ["Gate", "Permit", "RecoverableTask", "Turn", "failure_type_of", "recover"]
+__all__ = ["GO_ON", "Gate", "Permit", "RecoverableTask", "Turn", "failure_type_of", "recover"]
+
+GO_ON = "Go on with your task where you stopped."
+"""What an agent is asked whose session goes on; it knows the rest from there."""
 
 # How much longer than the attempt a permit lives, seconds: time to stop the process and say so.
 _LEASE_MARGIN = 60.0
@@ -137,7 +143,8 @@ class RecoverableTask(SpawnTask):
         words the same question would only be put again.
         """
         other = self.agent is not None or self.fallback_prompt is not None
-        return self.fallback_to_llm and other and self.command is None
+        is_program = self.command is not None and self.tool in (None, "command")
+        return self.fallback_to_llm and other and not is_program
 
     def as_fallback(self) -> RecoverableTask:
         """The same question to the plain LLM."""
@@ -200,6 +207,7 @@ class _Recovery:
     async def _agent(self) -> tuple[SpawnResult, int]:
         """The agent's own attempts: the last result, and how many came before it."""
         result: SpawnResult | None = None
+        task = self._task
         attempt = 0
         while True:
             attempt += 1
@@ -210,7 +218,7 @@ class _Recovery:
                 self._give_back(None)
             if refusal is not None:
                 return result or SpawnResult.failed(refusal), max(attempt - 2, 0)
-            result = await self._admitted(attempt, permit)
+            result = await self._admitted(attempt, permit, task)
             if result.success or not self._may_repeat(result, attempt):
                 return result, attempt - 1
             # What the provider asks for is obeyed, whatever the backoff would have been.
@@ -220,6 +228,7 @@ class _Recovery:
             reason = result.error or "failed"
             self._emit(RetryScheduled(attempt, self._attempts - 1, delay, reason))
             await asyncio.sleep(delay)
+            task = self._next(result)
 
     def _may_repeat(self, result: SpawnResult, attempt: int) -> bool:
         """Whether there is another attempt; one that a provider's limit cut is made up for."""
@@ -228,6 +237,13 @@ class _Recovery:
             self._for_free -= 1
             self._attempts += 1
         return attempt < self._attempts
+
+    def _next(self, result: SpawnResult) -> RecoverableTask:
+        """What is asked after a failed attempt."""
+        limited = failure_type_of(result) is FailureType.RATE_LIMIT
+        if not limited or result.session_id is None:
+            return self._task
+        return replace(self._task, prompt=GO_ON, persona=None, session_id=result.session_id)
 
     def _worth_retrying(self, result: SpawnResult, delay: float) -> bool:
         if failure_type_of(result) in PERMANENT or self._foresees_refusal():
@@ -239,11 +255,13 @@ class _Recovery:
             deadline() if callable(deadline) else deadline
         )
 
-    async def _admitted(self, attempt: int, permit: Permit | None) -> SpawnResult:
+    async def _admitted(
+        self, attempt: int, permit: Permit | None, task: RecoverableTask
+    ) -> SpawnResult:
         """One attempt that may start; the permit is settled whatever happens."""
         self._emit(AttemptStarted(attempt, self._attempts))
         try:
-            result = await self._in_turn(self._task)
+            result = await self._in_turn(task)
         except BaseException:
             if permit is not None:
                 permit.release()

@@ -144,7 +144,10 @@ def test_a_dry_run_prints_calls_and_starts_nothing(spawn: Command) -> None:
     spawn.program("claude", "touch started")
     ended = spawn("-n", "--model", "m", "Review {}", ":::", "a b", "it's")
     assert ended.code == 0
-    claude = "claude -p --output-format stream-json --verbose --model=m <<< "
+    claude = (
+        "claude -p --output-format stream-json --verbose --include-partial-messages "
+        "--permission-mode=default --model=m <<< "
+    )
     assert ended.out.decode().splitlines() == [
         f"{claude}'Review a b'",
         f"{claude}'Review it'\"'\"'s'",

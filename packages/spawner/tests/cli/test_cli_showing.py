@@ -60,6 +60,12 @@ def test_a_result_line_has_the_documented_fields() -> None:
         "warnings": [],
         "leftovers": [],
         "kept": True,
+        "cost_usd": None,
+        "tokens_in": None,
+        "tokens_out": None,
+        "session_id": None,
+        "model": None,
+        "tool_version": None,
     }
 
 

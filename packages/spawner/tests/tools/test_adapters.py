@@ -10,6 +10,7 @@ import pytest
 
 from aurora_spawner import (
     AGENT_CLIS,
+    PROGRAM_TOOLS,
     TOOLS,
     InvalidTaskError,
     Policy,
@@ -31,28 +32,61 @@ GOOD = {
     "codex": json.dumps(
         {"type": "item.completed", "item": {"type": "agent_message", "text": "fine"}}
     ),
-    "gemini": json.dumps({"response": "fine"}),
+    "gemini": "\n".join(
+        json.dumps(event)
+        for event in (
+            {"type": "message", "role": "assistant", "content": "fine", "delta": True},
+            {"type": "result", "status": "success"},
+        )
+    ),
     "opencode": json.dumps({"type": "text", "part": {"text": "fine"}}),
+    "llm": json.dumps([{"response": "fine"}], indent=2),
 }
 HEADLESS = {
     "claude": ["-p", "--output-format", "stream-json", "--verbose"],
-    "codex": ["exec", "--json", "--skip-git-repo-check", "--sandbox=read-only"],
-    "gemini": ["--output-format=json"],
+    "codex": ["exec", "--json", "--skip-git-repo-check"],
+    "gemini": ["--output-format=stream-json"],
     "opencode": ["run", "--format=json"],
+    "llm": ["--json"],
+}
+# Permissions, each as the arguments and variables that carry them.
+READ_ONLY = {
+    "claude": "--permission-mode=default",
+    "codex": "--sandbox=read-only",
+    "gemini": "--approval-mode=default",
+    "opencode": '{"bash": "deny", "edit": "deny", "external_directory": "deny"}',
+}
+WORKSPACE = {
+    "claude": "--permission-mode=acceptEdits",
+    "codex": "--sandbox=workspace-write",
+    "gemini": "--approval-mode=auto_edit",
+    "opencode": '{"bash": "deny", "external_directory": "deny"}',
+}
+EVERYTHING = {
+    "claude": "--permission-mode=bypassPermissions",
+    "codex": "--sandbox=danger-full-access",
+    "gemini": "--approval-mode=yolo",
+    "opencode": "--auto",
+}
+SESSION = {
+    "claude": ["--resume=s-1"],
+    "codex": ["resume", "s-1"],
+    "gemini": ["--resume=s-1"],
+    "opencode": ["--session=s-1"],
+    "llm": ["--conversation=s-1"],
 }
 
 
 def invocation(tool: str, prompt: str = "question", **fields: object) -> Invocation:
     given = {"agent": None, "model": None, "command": None, "cwd": None, "env": {}, **fields}
-    return get_tool(tool).invocation(
-        SpawnRequest(prompt=prompt, tool=tool, timeout=60, policy=Policy(), **given)
-    )
+    given.setdefault("policy", Policy())
+    return get_tool(tool).invocation(SpawnRequest(prompt=prompt, tool=tool, timeout=60, **given))
 
 
 class TestRegistry:
     def test_the_shipped_tools(self) -> None:
-        """These six tools ship, each under its own name, the agent CLIs among them first."""
-        assert list(TOOLS) == [*AGENT_CLIS, "command", "extract"]
+        """These tools ship, each under its own name, the agent CLIs among them first."""
+        assert list(TOOLS) == [*AGENT_CLIS, *PROGRAM_TOOLS, "extract"]
         assert all(get_tool(name).name == name for name in TOOLS)
 
     def test_an_unknown_name(self) -> None:
@@ -78,7 +112,7 @@ class TestRegistry:
 
     def test_each_says_how_to_get_it(self) -> None:
         """Every agent CLI says how it is installed."""
-        assert all(TOOLS[name].install.startswith("npm install -g ") for name in AGENT_CLIS)
+        assert all("install " in TOOLS[name].install for name in AGENT_CLIS)
 
 
 class TestInvocation:
@@ -114,6 +148,46 @@ class TestInvocation:
         argv = invocation("codex", model="m").argv
         assert argv[-1] == "-"
         assert "--sandbox=read-only" in argv
+
+    @pytest.mark.parametrize(
+        ("permissions", "carried"),
+        [
+            ("read-only", READ_ONLY),
+            ("workspace-write", WORKSPACE),
+            ("full-access", EVERYTHING),
+        ],
+    )
+    @pytest.mark.parametrize("tool", sorted(READ_ONLY))
+    def test_permissions(self, tool: str, permissions: str, carried: dict[str, str]) -> None:
+        """Each CLI gets its own words for what it may do, and for nothing wider."""
+        call = invocation(tool, permissions=permissions)
+        said = [*call.argv, *call.env.values()]
+        assert carried[tool] in said
+        others = {mode[tool] for mode in (READ_ONLY, WORKSPACE, EVERYTHING)} - {carried[tool]}
+        assert not others & set(said)
+
+    @pytest.mark.parametrize("tool", sorted(READ_ONLY))
+    def test_it_may_only_read_by_default(self, tool: str) -> None:
+        """Without a word a CLI is called in its mode that only reads, or asks and gets no."""
+        assert invocation(tool) == invocation(tool, permissions="read-only")
+
+    @pytest.mark.parametrize("tool", AGENT_CLIS)
+    def test_a_session_to_go_on_with(self, tool: str) -> None:
+        """The session is named in the CLI's own way, with everything else as it was."""
+        added = Counter(invocation(tool, session_id="s-1").argv) - Counter(invocation(tool).argv)
+        assert list(added.elements()) == SESSION[tool]
+
+    @pytest.mark.parametrize("tool", ["command", "extract"])
+    def test_no_session_to_go_on_with(self, tool: str) -> None:
+        """Who has no sessions refuses one, instead of beginning anew unasked."""
+        with pytest.raises(InvalidTaskError, match="session_id"):
+            invocation(tool, command=("cat",), session_id="s-1")
+
+    def test_retries_are_turned_off(self) -> None:
+        """Where the policy wants none, a CLI that can be told so is told."""
+        call = invocation("claude", policy=Policy(inner_retries=False))
+        assert call.env == {"CLAUDE_CODE_MAX_RETRIES": "0"}
+        assert invocation("claude").env == {}
 
     def test_command(self) -> None:
         """`command` is the task's own program, as it is."""

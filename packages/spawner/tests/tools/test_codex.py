@@ -7,10 +7,12 @@ import json
 import pytest
 
 from aurora_spawner import FailureType, OutputLine, SpawnTask, get_tool, spawn
-from aurora_spawner.tools import Answer
+from aurora_spawner.detection import Retrying
+from aurora_spawner.tools import Answer, Facts, Worked
 
 STARTED = {"type": "thread.started", "thread_id": "0199"}
 USAGE = {"type": "turn.completed", "usage": {"input_tokens": 3, "output_tokens": 4}}
+FACTS = Facts(tokens_in=3, tokens_out=4, session_id="0199")
 BENIGN = {
     "type": "item.completed",
     "item": {"id": "0", "type": "error", "message": "Model metadata for `x` not found."},
@@ -36,7 +38,7 @@ def read(*events: object, exit_code: int = 0) -> tuple[list[object], Answer]:
 def test_the_last_message_is_the_answer() -> None:
     """Of several messages the last one is the answer; each is shown as it comes."""
     notices, answer = read(STARTED, message("Looking."), message("The\nanswer."), USAGE)
-    assert answer == Answer("The\nanswer.")
+    assert answer == Answer("The\nanswer.", facts=FACTS)
     assert notices == [
         OutputLine("stdout", "Looking."),
         OutputLine("stdout", "The"),
@@ -47,7 +49,33 @@ def test_the_last_message_is_the_answer() -> None:
 def test_a_benign_error_item_is_none() -> None:
     """An item of type `error` is only a remark, and does not fail the turn."""
     notices, answer = read(STARTED, BENIGN, message("Fine."), USAGE)
-    assert (notices, answer) == ([OutputLine("stdout", "Fine.")], Answer("Fine."))
+    assert (notices, answer) == (
+        [OutputLine("stdout", "Fine.")],
+        Answer("Fine.", facts=FACTS),
+    )
+
+
+@pytest.mark.parametrize("kind", ["item.started", "item.completed"])
+def test_a_command_is_work(kind: str) -> None:
+    """What the agent does on its way is a sign of work, though nothing of it is shown."""
+    event = {"type": kind, "item": {"type": "command_execution", "command": "ls"}}
+    assert read(STARTED, event)[0] == [Worked()]
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [
+        ("exceeded retry limit, last status: 429 Too Many Requests", FailureType.RATE_LIMIT),
+        ("unexpected status 401 Unauthorized", FailureType.AUTH),
+        ("stream disconnected before completion", FailureType.CRASH),
+    ],
+)
+def test_a_retry_is_told_at_once(cause: str, kind: FailureType) -> None:
+    """A reconnect names its cause and is no failure."""
+    event = {"type": "error", "message": f"Reconnecting... 1/5 ({cause})"}
+    notices, answer = read(STARTED, event, message("Fine."), USAGE)
+    assert notices[0] == Retrying(f"codex retries 1/5: {cause}", kind)
+    assert answer.error is None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +93,7 @@ def test_a_failed_turn_is_the_failure(text: str, kind: FailureType) -> None:
     whatever the exit code."""
     for exit_code in (0, 1):
         _, answer = read(STARTED, message("half"), turn_failed(text), exit_code=exit_code)
-        assert answer == Answer("half", text, kind)
+        assert answer == Answer("half", text, kind, Facts(session_id="0199"))
 
 
 @pytest.mark.parametrize("text", [None, ""])

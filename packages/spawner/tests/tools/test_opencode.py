@@ -7,10 +7,18 @@ import json
 import pytest
 
 from aurora_spawner import FailureType, OutputLine, SpawnTask, get_tool, spawn
-from aurora_spawner.tools import Answer
+from aurora_spawner.detection import Retrying
+from aurora_spawner.tools import Answer, Facts, Worked
 
 STEP = {"type": "step_start", "sessionID": "s1", "part": {}}
-DONE = {"type": "step_finish", "sessionID": "s1", "part": {"tokens": {}, "cost": 0}}
+TOKENS = {"total": 30, "input": 15, "output": 4, "reasoning": 1, "cache": {"read": 5, "write": 5}}
+DONE = {"type": "step_finish", "sessionID": "s1", "part": {"tokens": TOKENS, "cost": 0.25}}
+BEGUN = Facts(session_id="s1")
+LOG = (
+    'timestamp=2026-01-01T00:00:00.000Z level=ERROR run=7c2c9eb1 message="stream error" '
+    "providerID=fake modelID=m session.id=s1 small=false agent=build mode=primary "
+    'error.error="AI_APICallError: {}"'
+)
 
 
 def text(said: object) -> dict[str, object]:
@@ -32,8 +40,38 @@ def read(*events: object, exit_code: int = 0) -> tuple[list[object], Answer]:
 def test_the_last_step_is_the_answer() -> None:
     """All texts of the last step are the answer; those of earlier steps are only shown."""
     notices, answer = read(STEP, text("Looking."), DONE, STEP, text("The "), text("answer."), DONE)
-    assert answer == Answer("The answer.")
-    assert notices == [OutputLine("stdout", said) for said in ("Looking.", "The ", "answer.")]
+    assert answer == Answer("The answer.", facts=Facts(0.5, 50, 10, "s1"))
+    looking, the, rest = (OutputLine("stdout", said) for said in ("Looking.", "The ", "answer."))
+    assert notices == [Worked(), looking, Worked(), the, rest]
+
+
+def test_a_price_it_does_not_know() -> None:
+    """A cost of 0 is that of a model without a price: unknown."""
+    free = {"type": "step_finish", "part": {"tokens": TOKENS, "cost": 0}}
+    assert read(STEP, text("Fine."), free)[1].facts.cost_usd is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Rate limit reached", FailureType.RATE_LIMIT),
+        ("Too Many Requests", FailureType.RATE_LIMIT),
+        ("Overloaded", FailureType.INFERENCE),
+    ],
+)
+def test_a_retry_is_told_by_the_log(said: str, kind: FailureType) -> None:
+    """A line of its log tells of a retry long before the CLI says anything else."""
+    (notice,) = get_tool("opencode").reader().aside(LOG.format(said))
+    assert notice == Retrying(f"opencode retries: AI_APICallError: {said}", kind)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["AI_APICallError: Rate limit reached", LOG.format("authentication_error"), "", "x" * 99],
+)
+def test_other_lines_of_standard_error(line: str) -> None:
+    """What is no such line, or an error that it does not retry, means nothing."""
+    assert get_tool("opencode").reader().aside(line) == ()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +96,7 @@ def test_an_error_is_the_failure(event: object, said: str, kind: str) -> None:
     """An error event fails the attempt with its words, and its status tells the kind before
     them, whatever the exit code."""
     _, answer = read(STEP, text("half"), event)
-    assert answer == Answer("half", said, FailureType(kind))
+    assert answer == Answer("half", said, FailureType(kind), BEGUN)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +105,7 @@ def test_an_error_is_the_failure(event: object, said: str, kind: str) -> None:
 )
 def test_odd_lines_are_no_news(line: str) -> None:
     """A line of another shape than expected means nothing, and harms nothing."""
-    assert read(STEP, line, text("Fine."), line)[1] == Answer("Fine.")
+    assert read(STEP, line, text("Fine."), line)[1] == Answer("Fine.", facts=BEGUN)
 
 
 @pytest.mark.parametrize("line", ['{"type": "error"}', '{"type": "error", "error": "text"}'])

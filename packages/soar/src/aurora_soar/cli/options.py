@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from aurora_soar.plan import did_you_mean
-from aurora_spawner import TOOLS, Permissions, Progress, parse_duration
+from aurora_spawner import PROGRAM_TOOLS, TOOLS, Permissions, Progress, parse_duration
 
 __all__ = [
     "AsJson",
@@ -42,8 +42,8 @@ def known_tool(name: str | None) -> str | None:
     Raises:
         typer.BadParameter: No tool has it.
     """
-    # `command` is no choice for all: each agent that is a program names its own.
-    known = [tool for tool in TOOLS if tool != "command"]
+    # No choice for all: each agent that is a program names its own.
+    known = [tool for tool in TOOLS if tool not in PROGRAM_TOOLS]
     if name is not None and name not in known:
         hint = did_you_mean(name, known) or f" There are {', '.join(known)}."
         raise typer.BadParameter(f'unknown tool "{name}".{hint}')

@@ -11,7 +11,7 @@ from typing import Any
 
 from aurora_soar.graph import find_cycle
 from aurora_soar.plan.problems import Fault, did_you_mean, label
-from aurora_spawner import TOOLS
+from aurora_spawner import PROGRAM_TOOLS, TOOLS
 
 __all__ = ["cross_check"]
 
@@ -78,9 +78,9 @@ def _wrong_tool(tool: str, *, has_command: bool) -> tuple[str, str] | None:
     if tool not in TOOLS:
         hint = did_you_mean(tool, TOOLS) or f" There are {', '.join(TOOLS)}."
         return f'unknown tool "{tool}"', f".{hint}"
-    if tool == "command" and not has_command:
-        return '"tool" is "command", but there is no "command"', ": name the program and arguments"
-    if tool != "command" and has_command:
+    if tool in PROGRAM_TOOLS and not has_command:
+        return f'"tool" is "{tool}", but there is no "command"', ": name the program and arguments"
+    if tool not in PROGRAM_TOOLS and has_command:
         return 'there are both "tool" and "command"', ": a program needs no tool"
     return None
 

@@ -49,6 +49,12 @@ class _Isolation(StrEnum):
     PID_NAMESPACE = "pid-namespace"
 
 
+class _Permissions(StrEnum):
+    READ_ONLY = "read-only"
+    WORKSPACE_WRITE = "workspace-write"
+    FULL_ACCESS = "full-access"
+
+
 class _Leftovers(StrEnum):
     KILL = "kill"
     REPORT = "report"
@@ -64,12 +70,14 @@ def _seconds(text: str) -> float:
 
 
 def _known_tool(name: str | None) -> str | None:
-    if name is not None:
-        from aurora_spawner.cli.jobs import AGENT_TOOLS, unknown_tool
+    if name is None:
+        return None
+    from aurora_spawner.cli.jobs import known_tool
 
-        if name not in AGENT_TOOLS:
-            raise typer.BadParameter(unknown_tool(name))
-    return name
+    try:
+        return known_tool(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _known_policy(name: str | None) -> str | None:
@@ -113,7 +121,8 @@ lines of standard input. No agent CLI at hand? Try --tool extract.
 
 Standard output gets a line of JSON per input, in the order of the inputs: v, index, id, input,
 success, output, error, failure_type, exit_code, tool, retries, duration_ms, stderr,
-dropped_bytes, warnings, leftovers, kept. So `| jq -r .output` prints the answers.
+dropped_bytes, warnings, leftovers, kept, cost_usd, tokens_in, tokens_out, session_id, model,
+tool_version (null: unknown). So `| jq -r .output` prints the answers.
 
 Exit codes: 0 all answered, 1 some failed, 2 usage, 69 no agent CLI, 70 our bug, 74 cannot read
 or write, 129, 130, 143 ended by a signal, 141 reader gone. Ctrl-C once: nothing new starts;
@@ -137,7 +146,8 @@ def _command(
         bool,
         typer.Option(
             "--jsonl",
-            help="Inputs are objects: prompt, id, agent, tool, model, cwd, timeout, command, env.",
+            help="Inputs are objects: prompt, id, agent, tool, model, cwd, timeout, command, env, "
+            "permissions, session_id.",
         ),
     ] = False,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="At once.")] = 5,
@@ -147,7 +157,7 @@ def _command(
             "--tool",
             metavar="NAME",
             callback=_known_tool,
-            help="Who answers: claude, codex, gemini, opencode; extract: no model. "
+            help="Who answers: claude, codex, gemini, opencode, llm; extract: no model. "
             "Otherwise AURORA_SPAWN_TOOL, or the first one on PATH.",
         ),
     ] = None,
@@ -185,6 +195,14 @@ def _command(
     cwd: Annotated[
         str | None, typer.Option("--cwd", metavar="FOLDER", help="Where agents work.")
     ] = None,
+    permissions: Annotated[
+        _Permissions,
+        typer.Option(
+            "--permissions",
+            help="What agents may do unasked: read, change files below their folder, or "
+            "everything outside of any sandbox.",
+        ),
+    ] = _Permissions.READ_ONLY,
     isolation: Annotated[
         _Isolation, typer.Option("--isolation", help="What agents run in.")
     ] = _Isolation.NONE,
@@ -234,6 +252,15 @@ def _command(
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Say something only if it is not all well.")
     ] = False,
+    list_tools: Annotated[
+        bool,
+        typer.Option(
+            "--list-tools", help="Show which agent CLIs are here, and whether they are tested."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --list-tools: a line of JSON per tool.")
+    ] = False,
     _version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
@@ -250,6 +277,11 @@ def _command(
 
     give_streams()
     arguments: Arguments = context.obj
+    if list_tools:
+        _list_tools(as_json=as_json)
+        raise typer.Exit
+    if as_json:
+        _refuse("results are lines of JSON as they are; --json belongs to --list-tools")
     if arguments.command is not None:
         if not arguments.command:
             _refuse("-- names no program; write it behind: aurora-spawn -- wc -w ::: a b")
@@ -297,6 +329,7 @@ def _command(
         is_preset=policy is not None,
         retries=retries,
         cwd=cwd,
+        permissions=permissions.value,
     )
     options = RunOptions(
         jobs=jobs,
@@ -311,6 +344,19 @@ def _command(
         resume_failed=resume_failed is not None,
     )
     raise typer.Exit(_run(arguments, source, recipe, options, dry_run=dry_run))
+
+
+def _list_tools(*, as_json: bool) -> None:
+    import asyncio
+
+    from aurora_spawner.ancestor import supervise
+    from aurora_spawner.cli.listing import tool_lines, tool_table
+    from aurora_spawner.inventory import take_inventory
+
+    supervise()
+    found = asyncio.run(take_inventory())
+    for line in (tool_lines if as_json else tool_table)(found):
+        typer.echo(line)
 
 
 def _run(

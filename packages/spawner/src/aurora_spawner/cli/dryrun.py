@@ -31,6 +31,8 @@ def call_line(job: Job) -> str:
         env=task.env,
         timeout=task.timeout,
         policy=named_policy(task.policy),
+        session_id=task.session_id,
+        permissions=task.permissions,
     )
     call = get_tool(request.tool).invocation(request)
     words = [f"{name}={shlex.quote(value)}" for name, value in {**call.env, **task.env}.items()]

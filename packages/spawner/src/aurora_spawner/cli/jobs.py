@@ -18,11 +18,11 @@ from typing import Any
 from aurora_spawner.cli.records import Record
 from aurora_spawner.cli.template import CommandTemplate, PromptTemplate
 from aurora_spawner.durations import parse_duration
-from aurora_spawner.models import SpawnTask
+from aurora_spawner.models import Permissions, SpawnTask
 from aurora_spawner.policy import PRESETS, Policy
-from aurora_spawner.tools import TOOLS
+from aurora_spawner.tools import PROGRAM_TOOLS, TOOLS
 
-__all__ = ["AGENT_TOOLS", "Job", "Recipe", "did_you_mean", "unknown_tool"]
+__all__ = ["Job", "Recipe", "did_you_mean", "known_tool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Recipe:
         is_preset: The user has named the policy, whose limits bind whatever the timeout is.
         retries: Further attempts; None: the policy's number for agents, 0 for programs.
         cwd: Folder to run in.
+        permissions: What agents may do unasked.
     """
 
     prompt: PromptTemplate
@@ -73,6 +74,7 @@ class Recipe:
     is_preset: bool = False
     retries: int | None = None
     cwd: str | None = None
+    permissions: Permissions = "read-only"
 
     def job(self, index: int, record: Record) -> Job:
         """What becomes of a record."""
@@ -101,7 +103,7 @@ class Recipe:
         prompt.encode()
         str(members.get("id", "")).encode()
         timeout = members.get("timeout") or self.timeout or self.policy.max_timeout
-        return SpawnTask(
+        task = SpawnTask(
             prompt,
             agent=members.get("agent"),
             timeout=timeout,
@@ -111,7 +113,11 @@ class Recipe:
             cwd=members.get("cwd", self.cwd),
             command=command,
             env=members.get("env", {}),
+            session_id=members.get("session_id"),
+            permissions=members.get("permissions", self.permissions),
         )
+        task.validate()
+        return task
 
     def _policy(self, timeout: float, *, is_program: bool) -> Policy:
         retries = self.retries
@@ -163,8 +169,11 @@ def _checked(name: str, value: Any) -> Any:
                 return parse_duration(value)
             except ValueError as error:
                 raise ValueError(f'"timeout": {error}') from None
-        case "tool" if value not in AGENT_TOOLS:
-            raise ValueError(f'"tool": {unknown_tool(value)}')
+        case "tool":
+            try:
+                return known_tool(value)
+            except ValueError as error:
+                raise ValueError(f'"tool": {error}') from None
         case "command":
             return tuple(value)
     return value
@@ -198,17 +207,22 @@ _KINDS: Mapping[str, _Kind] = {
     "timeout": _Kind('seconds or a duration such as "30m"', (str, int, float)),
     "command": _Kind("a list of words, the program first", (list,), str),
     "env": _Kind("an object of texts", (dict,), str),
+    "session_id": _TEXT,
+    "permissions": _TEXT,
 }
 
 
-AGENT_TOOLS = tuple(name for name in TOOLS if name != "command")
-"""The tools that can be chosen by name: a program is given as a command."""
+def known_tool(name: str) -> str:
+    """The name of a tool that can be chosen: one that brings its program.
 
-
-def unknown_tool(name: str) -> str:
-    """What to say of a tool that is none."""
-    hint = did_you_mean(name, AGENT_TOOLS) or f" There are {', '.join(AGENT_TOOLS)}."
-    return f'unknown tool "{name}".{hint}'
+    Raises:
+        ValueError: No tool has that name, or it is another package's and cannot be loaded.
+    """
+    if name in TOOLS and name not in PROGRAM_TOOLS:
+        return TOOLS[name].name
+    known = [tool for tool in TOOLS if tool not in PROGRAM_TOOLS]
+    hint = did_you_mean(name, known) or f" There are {', '.join(known)}."
+    raise ValueError(f'unknown tool "{name}".{hint}')
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

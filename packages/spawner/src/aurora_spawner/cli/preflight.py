@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from aurora_spawner.cli.jobs import AGENT_TOOLS, Job, Recipe, unknown_tool
+from aurora_spawner.cli.jobs import Job, Recipe, known_tool
 from aurora_spawner.cli.sources import Source
 from aurora_spawner.models import SpawnTask
 from aurora_spawner.tools import TOOLS, find_agent_cli, missing_agent_cli
@@ -67,9 +67,10 @@ def chosen_tool(
     variable = environment.get("AURORA_SPAWN_TOOL")
     if not variable:
         return find_agent_cli(which)
-    if variable not in AGENT_TOOLS:
-        raise ValueError(f"AURORA_SPAWN_TOOL: {unknown_tool(variable)}")
-    return variable
+    try:
+        return known_tool(variable)
+    except ValueError as error:
+        raise ValueError(f"AURORA_SPAWN_TOOL: {error}") from None
 
 
 def jobs_of(source: Source, recipe: Recipe) -> Iterator[Job]:

@@ -27,6 +27,7 @@ from aurora_spawner.detection import Detection
 from aurora_spawner.failures import FailureType
 from aurora_spawner.output import Capture
 from aurora_spawner.process.data import Limits, Observer, ProcessResult, Stream
+from aurora_spawner.process.dialogue import Dialogue
 from aurora_spawner.process.exit import ExitNotice, zombies_kept
 from aurora_spawner.process.readiness import Readiness
 from aurora_spawner.supervisor import get_supervisor
@@ -54,6 +55,8 @@ class Child:
 
     # Many wait side by side: a dictionary each would be a twentieth of what a child costs.
     __slots__ = (
+        "_awaits_room",
+        "_dialogue",
         "_done",
         "_exit",
         "_exit_code",
@@ -82,7 +85,13 @@ class Child:
         "captures",
     )
 
-    def __init__(self, observer: Observer, stdin: bytes, limits: Limits) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        stdin: bytes,
+        limits: Limits,
+        dialogue: Dialogue | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._observer = observer
         self._limits = limits
@@ -91,6 +100,8 @@ class Child:
             "stderr": Capture(limits.stderr_bytes),
         }
         self._input = memoryview(stdin) if stdin else _NO_INPUT
+        self._dialogue = dialogue
+        self._awaits_room = False
         self._feed: int | None = None
         self._outputs: dict[int, Stream] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -126,7 +137,7 @@ class Child:
                 reader, writer = os.pipe()
                 ours.append(reader)
                 theirs.append(writer)
-            if self._input:
+            if self._input or self._dialogue is not None:
                 reader, writer = os.pipe()
                 ours.append(writer)
                 theirs.append(reader)
@@ -135,7 +146,7 @@ class Child:
             with zombies_kept():
                 popen = subprocess.Popen(
                     command,
-                    stdin=theirs[2] if self._input else subprocess.DEVNULL,
+                    stdin=theirs[2] if len(theirs) > 2 else subprocess.DEVNULL,
                     stdout=theirs[0],
                     stderr=theirs[1],
                     cwd=cwd,
@@ -158,8 +169,11 @@ class Child:
         for descriptor in self._outputs:
             self._readiness.when_readable(descriptor, self._on_readable)
         self._arm(self._observer.due(), self._on_due)
-        if self._input:
-            self._begin_to_feed(ours[2])
+        if len(ours) > 2:
+            self._feed = ours[2]
+            self._feed_more()
+        if self._dialogue is not None:
+            self._dialogue.listen(self._on_said)
 
     def _watch_over(self) -> None:
         """Have our death end the new process, and be told of its own."""
@@ -220,36 +234,52 @@ class Child:
 
     # Feed and read
 
-    def _begin_to_feed(self, descriptor: int) -> None:
-        # Most prompts fit into the pipe: nothing is to be waited for.
-        if self._is_fed(descriptor):
-            os.close(descriptor)
-        else:
-            self._feed = descriptor
-            self._readiness.when_writable(descriptor, self._on_writable)
-
-    def _is_fed(self, descriptor: int) -> bool:
-        """Write what fits; whether that was all, or all that anybody will read."""
+    def _feed_more(self) -> None:
+        """Write what fits into the pipe, which most prompts do; wait for room for the rest."""
+        assert self._feed is not None
+        if self._dialogue is not None and not self._input:
+            self._input = memoryview(self._dialogue.take())
         try:
-            self._input = self._input[os.write(descriptor, self._input) :]
+            self._input = self._input[os.write(self._feed, self._input) :]
         except BlockingIOError:
-            return False
+            pass
         except OSError:
             # The reader has gone (EPIPE): whether that matters is for its exit to say.
-            return True
-        if self._input:
-            return False
-        # The prompt need not be kept any longer.
-        self._input = _NO_INPUT
-        return True
-
-    def _on_writable(self, descriptor: int) -> None:
-        if self._is_fed(descriptor):
             self._close_feed()
+            return
+        if self._input:
+            self._await_room(True)
+            return
+        # What is fed need not be kept any longer.
+        self._input = _NO_INPUT
+        if self._dialogue is not None and not self._dialogue.over:
+            self._await_room(False)
+            return
+        self._close_feed()
+        if self._dialogue is not None:
+            # Most end by themselves now; the others are not waited for.
+            self._arm(self._loop.time() + self._limits.grace, self._terminate)
+
+    def _on_writable(self, _: int) -> None:
+        self._feed_more()
+
+    def _on_said(self) -> None:
+        """There is more to feed, or no more to come."""
+        if self._feed is not None:
+            self._feed_more()
+
+    def _await_room(self, wanted: bool) -> None:
+        if self._feed is None or wanted is self._awaits_room:
+            return
+        self._awaits_room = wanted
+        if wanted:
+            self._readiness.when_writable(self._feed, self._on_writable)
+        else:
+            self._readiness.forget(self._feed)
 
     def _close_feed(self) -> None:
         if self._feed is not None:
-            self._readiness.forget(self._feed)
+            self._await_room(False)
             os.close(self._feed)
             self._feed = None
 

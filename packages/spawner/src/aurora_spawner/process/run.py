@@ -9,6 +9,7 @@ from aurora_spawner.detection import Watch, WatchRules
 from aurora_spawner.policy import positive_seconds
 from aurora_spawner.process.child import Child
 from aurora_spawner.process.data import Limits, Observer, ProcessResult
+from aurora_spawner.process.dialogue import Dialogue
 from aurora_spawner.process.start import NO_RESOURCES, explain, validate
 
 __all__ = ["run_observed", "run_process"]
@@ -64,12 +65,16 @@ async def run_observed(
     cwd: str | None = None,
     env: Mapping[str, str] | None = None,
     limits: Limits = _DEFAULT,
+    dialogue: Dialogue | None = None,
 ) -> ProcessResult:
-    """Like `run_process`, but `observer` alone decides when the process has had its time."""
+    """Like `run_process`, but `observer` alone decides when the process has had its time.
+
+    With a `dialogue` standard input stays open behind `stdin`, until that is over.
+    """
     validate(command, env, cwd)
     limits.validate()
     argv = [*_IN_NAMESPACE, *command] if limits.isolation == "pid-namespace" else command
-    child = Child(observer, stdin, limits)
+    child = Child(observer, stdin, limits, dialogue)
     try:
         for pause in _RESOURCE_PAUSES:
             try:

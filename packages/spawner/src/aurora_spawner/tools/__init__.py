@@ -1,8 +1,31 @@
-"""One file per agent CLI: how to call it, how to read its answer."""
+"""One file per agent CLI: how to call it, how to read its answer.
 
-from aurora_spawner.tools.adapter import Answer, Invocation, Notice, Reader, TextReader, Tool
+What is named here is what an adapter in a package of its own is made of; see `registry`.
+"""
+
+from aurora_spawner.detection import Detection, Pattern, Retrying
+from aurora_spawner.tools.adapter import (
+    Answer,
+    Facts,
+    Invocation,
+    Notice,
+    Reader,
+    Reply,
+    TextReader,
+    Tool,
+    Worked,
+)
+from aurora_spawner.tools.jsonlines import (
+    amount,
+    failure_of,
+    member,
+    parse_object,
+    text_at,
+    total,
+)
 from aurora_spawner.tools.registry import (
     AGENT_CLIS,
+    PROGRAM_TOOLS,
     TOOLS,
     find_agent_cli,
     get_tool,
@@ -11,14 +34,27 @@ from aurora_spawner.tools.registry import (
 
 __all__ = [
     "AGENT_CLIS",
+    "PROGRAM_TOOLS",
     "TOOLS",
     "Answer",
+    "Detection",
+    "Facts",
     "Invocation",
     "Notice",
+    "Pattern",
     "Reader",
+    "Reply",
+    "Retrying",
     "TextReader",
     "Tool",
+    "Worked",
+    "amount",
+    "failure_of",
     "find_agent_cli",
     "get_tool",
+    "member",
     "missing_agent_cli",
+    "parse_object",
+    "text_at",
+    "total",
 ]

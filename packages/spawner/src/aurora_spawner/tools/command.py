@@ -15,16 +15,18 @@ class CommandTool:
     name = "command"
     executable = ""
     install = "name a program in `command`"
+    tested = ()
     structured = False
     streams = False
     answers = False
     terminal = ()
-    notes = ()
 
     def invocation(self, request: SpawnRequest) -> Invocation:
         """The task's own command, as it is."""
         if not request.command:
             raise InvalidTaskError("command", "the tool `command` needs one")
+        if request.session_id:
+            raise InvalidTaskError("session_id", "a program has no sessions to go on with")
         return Invocation(request.command, request.prompt.encode())
 
     def reader(self) -> Reader:

@@ -11,6 +11,7 @@ import re
 import sys
 from collections import Counter
 
+from aurora_spawner.errors import InvalidTaskError
 from aurora_spawner.models import SpawnRequest
 from aurora_spawner.tools.adapter import Invocation, Reader, TextReader
 
@@ -28,14 +29,16 @@ class ExtractTool:
     name = "extract"
     executable = sys.executable
     install = "it ships with aurora-spawner"
+    tested = ()
     structured = False
     streams = False
     answers = True
     terminal = ()
-    notes = ()
 
     def invocation(self, request: SpawnRequest) -> Invocation:
         """This Python; `-P` keeps the agent's folder from shadowing our modules."""
+        if request.session_id:
+            raise InvalidTaskError("session_id", "extract has no sessions to go on with")
         program = f"from {__name__} import main; main()"
         return Invocation((sys.executable, "-P", "-c", program), request.prompt.encode())
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from aurora_spawner.failures import FailureType, classify, classify_status
 
-__all__ = ["failure_of", "member", "parse_object"]
+__all__ = ["amount", "failure_of", "member", "parse_object", "text_at", "total"]
 
 
 def parse_object(text: str) -> dict[str, Any]:
@@ -30,6 +31,26 @@ def member(value: object, *path: str) -> Any:
             return None
         value = value.get(name)
     return value
+
+
+def text_at(value: object, *path: str) -> str | None:
+    """The text at `path`; None where there is none."""
+    found = member(value, *path)
+    return found if isinstance(found, str) and found else None
+
+
+def amount(value: object, *path: str) -> float | None:
+    """The number at `path`, 0 or more; None where there is none."""
+    found = member(value, *path)
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        return None
+    return found if 0 <= found < math.inf else None
+
+
+def total(value: object, *names: str) -> int | None:
+    """The sum of those members of an object that are numbers; None where none is."""
+    found = [number for name in names if (number := amount(value, name)) is not None]
+    return int(sum(found)) if found else None
 
 
 def failure_of(message: str, status: object = None) -> FailureType:
