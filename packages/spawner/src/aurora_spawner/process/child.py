@@ -6,15 +6,13 @@ Its life:
                  └── stop (TERM and CONT, grace, KILL) ──┘
 
 The leader is reaped last: until then its process id, which is also the id of its group, cannot
-belong to a stranger. What it left is looked for only if anybody has started anything meanwhile,
-which the kernel tells in one read. asyncio's own subprocess is not used: it loses output when a
-wait times out, and costs several times as much.
+belong to a stranger. asyncio's own subprocess is not used: it loses output when a wait times out,
+and costs several times as much.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import os
 import signal
@@ -29,20 +27,18 @@ from aurora_spawner.output import Capture
 from aurora_spawner.process.data import Limits, Observer, ProcessResult, Stream
 from aurora_spawner.process.dialogue import Dialogue
 from aurora_spawner.process.exit import ExitNotice, zombies_kept
+from aurora_spawner.process.feed import Feed
 from aurora_spawner.process.readiness import Readiness
+from aurora_spawner.process.tree import Tree
 from aurora_spawner.supervisor import get_supervisor
 
 __all__ = ["Child", "suspend"]
 
 _COOKIE = descendants.COOKIE.encode()
 _numbers = itertools.count()
-_NO_INPUT = memoryview(b"")
 
 # A pipe holds 64 KiB; larger reads cost more than they save (measured: 2.8 times at 256 KiB).
 _READ_SIZE = 64 * 1024
-
-# Searches for leftovers while somebody, perhaps a stranger, goes on starting processes.
-_SEARCHES = 5
 
 # Reads in a row from one child before the others get their turn.
 _READS_IN_A_ROW = 16
@@ -51,37 +47,27 @@ _READS_IN_A_ROW = 16
 class Child:
     """One running process; every method runs on the event loop."""
 
-    launched = 0
-
     # Many wait side by side: a dictionary each would be a twentieth of what a child costs.
     __slots__ = (
-        "_awaits_room",
-        "_dialogue",
         "_done",
         "_exit",
         "_exit_code",
         "_exited",
         "_failure",
         "_feed",
-        "_input",
-        "_launch",
         "_leaked",
         "_leftovers",
         "_limits",
         "_loop",
         "_observer",
         "_outputs",
-        "_pid",
         "_readiness",
         "_reaped",
-        "_slot",
         "_started",
         "_stopped",
         "_stopped_at",
-        "_strays",
-        "_supervisor",
         "_timer",
-        "_word",
+        "_tree",
         "captures",
     )
 
@@ -93,16 +79,14 @@ class Child:
         dialogue: Dialogue | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._readiness = Readiness.of(self._loop)
         self._observer = observer
         self._limits = limits
         self.captures: dict[Stream, Capture] = {
             "stdout": Capture(limits.output_bytes),
             "stderr": Capture(limits.stderr_bytes),
         }
-        self._input = memoryview(stdin) if stdin else _NO_INPUT
-        self._dialogue = dialogue
-        self._awaits_room = False
-        self._feed: int | None = None
+        self._feed = Feed(stdin, dialogue)
         self._outputs: dict[int, Stream] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
@@ -113,10 +97,7 @@ class Child:
         self._failure: Exception | None = None
         self._stopped_at = 0.0
         self._exit_code = -1
-        self._leftovers: list[descendants.Process] = []
-        self._strays: list[descendants.Process] = []
-        self._supervisor = get_supervisor()
-        self._readiness = Readiness.of(self._loop)
+        self._leftovers: tuple[str, ...] = ()
 
     # Start
 
@@ -129,7 +110,9 @@ class Child:
             OSError: It could not be started; nothing is left open or running.
         """
         self._started = self._loop.time()
-        self._supervisor.watch(self._loop)
+        supervisor = get_supervisor()
+        supervisor.watch(self._loop)
+        word = f"{supervisor.word}.{next(_numbers)}.".encode()
         ours: list[int] = []
         theirs: list[int] = []
         try:
@@ -137,7 +120,7 @@ class Child:
                 reader, writer = os.pipe()
                 ours.append(reader)
                 theirs.append(writer)
-            if self._input or self._dialogue is not None:
+            if self._feed.wants_pipe:
                 reader, writer = os.pipe()
                 ours.append(writer)
                 theirs.append(reader)
@@ -150,12 +133,12 @@ class Child:
                     stdout=theirs[0],
                     stderr=theirs[1],
                     cwd=cwd,
-                    env=self._marked(env),
+                    env=_marked(env, word),
                     start_new_session=True,
                 )
                 # Reaping is ours: nothing else of the object is worth its memory.
                 popen.returncode = 0
-                self._pid = popen.pid
+                self._tree = Tree(popen.pid, word, self._limits, supervisor)
                 self._watch_over()
         except BaseException:
             for descriptor in ours:
@@ -170,38 +153,22 @@ class Child:
             self._readiness.when_readable(descriptor, self._on_readable)
         self._arm(self._observer.due(), self._on_due)
         if len(ours) > 2:
-            self._feed = ours[2]
-            self._feed_more()
-        if self._dialogue is not None:
-            self._dialogue.listen(self._on_said)
+            self._feed.begin(ours[2], self._readiness, self._on_dialogue_over)
 
     def _watch_over(self) -> None:
-        """Have our death end the new process, and be told of its own."""
-        Child.launched = self._launch = Child.launched + 1
-        self._slot = self._supervisor.enter(self._pid)
+        """Be told of the death of the new process."""
         try:
-            self._exit = ExitNotice(self._pid, self._readiness, self._on_exit)
+            self._exit = ExitNotice(self._tree.leader, self._readiness, self._on_exit)
         except BaseException:
-            self._signal(signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._supervisor.leave(self._slot)
+            self._tree.signal(signal.SIGKILL)
+            os.waitpid(self._tree.leader, 0)
+            self._tree.leave()
             raise
-
-    def _marked(self, env: Mapping[str, str] | None) -> Mapping[bytes, bytes]:
-        """The environment with the cookie: one word for us, after those of who started us."""
-        marked = (
-            dict(os.environb)
-            if env is None
-            else {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
-        )
-        self._word = f"{self._supervisor.word}.{next(_numbers)}.".encode()
-        marked[_COOKIE] = b" ".join([*marked.get(_COOKIE, b"").split(), self._word])
-        return marked
 
     async def ended(self) -> ProcessResult:
         """Wait for the end; a cancellation makes it the end first."""
         cancelled: asyncio.CancelledError | None = None
-        while not self._finished:
+        while not self._reaped:
             try:
                 await self._done
             except asyncio.CancelledError as error:
@@ -209,12 +176,12 @@ class Child:
                 # The first cancellation asks; a second one does not wait for the answer.
                 if self._exited:
                     # Nothing is waited for any more; it may also have ended at this very moment.
-                    if not self._finished:
+                    if not self._reaped:
                         self._on_drained()
                 elif cancelled is None:
                     self._terminate()
                 else:
-                    self._signal(signal.SIGKILL)
+                    self._tree.signal(signal.SIGKILL)
                 cancelled = error
         if cancelled is not None:
             raise cancelled
@@ -228,60 +195,11 @@ class Child:
             stopped=self._stopped,
             stopped_after=self._stopped_at - self._started if self._stopped else None,
             leaked=self._leaked,
-            leftovers=tuple(f"{left.name} ({left.pid})" for left in self._leftovers),
-            unread_input=bool(self._input),
+            leftovers=self._leftovers,
+            unread_input=self._feed.unread,
         )
 
-    # Feed and read
-
-    def _feed_more(self) -> None:
-        """Write what fits into the pipe, which most prompts do; wait for room for the rest."""
-        assert self._feed is not None
-        if self._dialogue is not None and not self._input:
-            self._input = memoryview(self._dialogue.take())
-        try:
-            self._input = self._input[os.write(self._feed, self._input) :]
-        except BlockingIOError:
-            pass
-        except OSError:
-            # The reader has gone (EPIPE): whether that matters is for its exit to say.
-            self._close_feed()
-            return
-        if self._input:
-            self._await_room(True)
-            return
-        # What is fed need not be kept any longer.
-        self._input = _NO_INPUT
-        if self._dialogue is not None and not self._dialogue.over:
-            self._await_room(False)
-            return
-        self._close_feed()
-        if self._dialogue is not None:
-            # Most end by themselves now; the others are not waited for.
-            self._arm(self._loop.time() + self._limits.grace, self._terminate)
-
-    def _on_writable(self, _: int) -> None:
-        self._feed_more()
-
-    def _on_said(self) -> None:
-        """There is more to feed, or no more to come."""
-        if self._feed is not None:
-            self._feed_more()
-
-    def _await_room(self, wanted: bool) -> None:
-        if self._feed is None or wanted is self._awaits_room:
-            return
-        self._awaits_room = wanted
-        if wanted:
-            self._readiness.when_writable(self._feed, self._on_writable)
-        else:
-            self._readiness.forget(self._feed)
-
-    def _close_feed(self) -> None:
-        if self._feed is not None:
-            self._await_room(False)
-            os.close(self._feed)
-            self._feed = None
+    # Read
 
     def _on_readable(self, descriptor: int) -> None:
         self._read(descriptor)
@@ -337,40 +255,26 @@ class Child:
             self._stopped_at = now
             self._terminate()
 
+    def _on_dialogue_over(self) -> None:
+        # Most end by themselves now; the others are not waited for.
+        self._arm(self._loop.time() + self._limits.grace, self._terminate)
+
     def _terminate(self) -> None:
-        """TERM to the group, and CONT so that a stopped one can obey; KILL after the grace."""
-        if self._exited:
-            return
-        # Those that left the group are asked as well. Who scrubbed its environment is known now,
-        # while its line of parents still leads here, and not any more later.
-        everyone = list(descendants.processes(self._pid))
-        self._strays = [
-            process
-            for process in descendants.line_of(self._pid, everyone)
-            if process.group != self._pid and not self._spares(process)
-        ]
-        for number in (signal.SIGTERM, signal.SIGCONT):
-            self._signal(number)
-            for stray in self._strays:
-                descendants.send(stray, number)
-        self._arm(self._loop.time() + self._limits.grace, self._on_grace_over)
+        """Ask the tree to end; KILL after the grace."""
+        if not self._exited:
+            self._tree.ask_to_end()
+            self._arm(self._loop.time() + self._limits.grace, self._on_grace_over)
 
     def _on_grace_over(self) -> None:
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: signal.Signals) -> None:
-        # Safe from reused ids, because the leader is reaped after the last signal. macOS answers
-        # EPERM for a group that holds nothing but a zombie.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._pid, number)
+        self._tree.signal(signal.SIGKILL)
 
     def pause(self) -> None:
         """Stop the group, until `resume`."""
-        self._signal(signal.SIGSTOP)
+        self._tree.signal(signal.SIGSTOP)
 
     def resume(self, paused: float) -> None:
         """Continue the group; the `paused` seconds count for nothing."""
-        self._signal(signal.SIGCONT)
+        self._tree.signal(signal.SIGCONT)
         self._started += paused
         self._observer.shift(paused)
 
@@ -380,7 +284,7 @@ class Child:
         """The leader has exited; it stays a zombie until `_finish`."""
         self._exited = True
         self._exit.stop()
-        self._close_feed()
+        self._feed.close()
         for descriptor in list(self._outputs):
             self._read(descriptor)
         if self._outputs:
@@ -392,80 +296,40 @@ class Child:
         self._leaked = True
         self._finish()
 
-    @property
-    def _finished(self) -> bool:
-        return self._reaped
-
     def _finish(self) -> None:
         """End what is left, reap the leader, wake the waiter."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._strays or self._somebody_forked():
-            self._end_leftovers()
+        self._leftovers = self._tree.end_leftovers()
         for descriptor in list(self._outputs):
             self._close_output(descriptor)
         self._exit_code = self._reap()
         self._reaped = True
-        self._supervisor.leave(self._slot)
+        self._tree.leave()
         _running.discard(self)
         if not self._done.done():
             self._done.set_result(None)
 
-    def _somebody_forked(self) -> bool:
-        """Whether any process was started since our leader, apart from leaders of ours."""
-        started = descendants.last_process_id() - self._pid
-        return started != Child.launched - self._launch
-
-    def _end_leftovers(self) -> None:
-        spared: set[int] = set()
-        for _ in range(_SEARCHES):
-            last = descendants.last_process_id()
-            self._leftovers = self._descendants()
-            # Who was born while we looked may have slipped by.
-            if self._leftovers or descendants.last_process_id() == last:
-                break
-        if not self._leftovers:
-            return
-        for process in self._leftovers:
-            if self._spares(process):
-                spared.add(process.pid)
-                self._supervisor.keep(process.pid)
-        if not spared:
-            self._signal(signal.SIGKILL)
-        descendants.end_all(
-            lambda: [left for left in self._descendants() if left.pid not in spared]
-        )
-
-    def _spares(self, process: descendants.Process) -> bool:
-        return self._limits.leftovers == "report" or process.name in self._limits.keep
-
-    def _descendants(self) -> list[descendants.Process]:
-        """Those of the group, those that bear our word, those seen before, and all below them."""
-        leader = self._pid
-        known = {(stray.pid, stray.started) for stray in self._strays}
-        # A leader that is still seen is no longer ours: a stranger got its id.
-        leaders = {child._pid for child in _running}
-        everyone = list(descendants.processes(leader, but=leaders))
-        found = {
-            process.pid: process
-            for process in everyone
-            if process.group == leader
-            or (process.pid, process.started) in known
-            or descendants.bears(process, self._word)
-        }
-        for pid in list(found):
-            found.update((below.pid, below) for below in descendants.line_of(pid, everyone))
-        return list(found.values())
-
     def _reap(self) -> int:
         try:
-            _, status = os.waitpid(self._pid, 0)
+            _, status = os.waitpid(self._tree.leader, 0)
         except ChildProcessError:
             # SIGCHLD is ignored here, or somebody reaps whatever ends.
             status = self._exit.lost_status()
         finally:
             self._exit.close()
         return os.waitstatus_to_exitcode(status)
+
+
+def _marked(env: Mapping[str, str] | None, word: bytes) -> Mapping[bytes, bytes]:
+    """The environment with the cookie: one word for us, after those of who started us."""
+    marked = (
+        dict(os.environb)
+        if env is None
+        else {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
+    )
+    marked[_COOKIE] = b" ".join([*marked.get(_COOKIE, b"").split(), word])
+    return marked
 
 
 _running: set[Child] = set()
