@@ -133,6 +133,13 @@ def test_an_attempt_in_a_line(run_of: RunOf) -> None:
     }
 
 
+def test_no_line_holds_a_secret(run_of: RunOf) -> None:
+    """F64: errors and reasons are cleaned wherever they are told."""
+    lines = json.dumps(everything(run_of))
+    assert "hunter22" not in lines
+    assert lines.count("**** refused") == 3
+
+
 def test_what_nobody_knows_is_null(run_of: RunOf) -> None:
     """An unknown cost is null and never 0, in an attempt, a subgoal and the run."""
     run = run_of(Row("a", "x", tool="codex"))
