@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from aurora_soar import (
+    AgentOutput,
     BudgetWarned,
     CircuitChanged,
     Outcome,
+    SubgoalFinished,
     SubgoalStarted,
     ToolParked,
     ToolResumed,
@@ -225,6 +227,19 @@ def test_a_fallbacks_cost_counts_once(run_of: RunOf) -> None:
     answer = SpawnResult(True, "plain", None, 0, fallback=True, execution_time=3, cost_usd=0.25)
     run.finish(0, result=answer)
     assert (run.board.rows[0].spent.usd, run.board.rows[0].agent_seconds) == (0.75, 5)
+
+
+def test_what_was_kept_is_told_and_costs_nothing_again(run_of: RunOf) -> None:
+    """An answer of an earlier run is marked in table, lines and totals; its cost is not ours."""
+    run = run_of(Row("a", "x"))
+    stream = plain(run)
+    answer = SpawnResult(True, "well", None, 0, fallback=True, tool="claude", cost_usd=0.5)
+    run.happens(
+        SubgoalFinished(0, AgentOutput(0, "x", Outcome.OK, "well", None, answer, kept=True))
+    )
+    assert run.table()[2].endswith("kept: well")
+    assert stream.getvalue() == "14:03:09         OK  a  kept\n"
+    assert run.end() == ["1 ok (1 kept, 1 by fallback) · 0:00 (agent time 0:00)"]
 
 
 def test_a_slow_row_is_told_and_comes_first(run_of: RunOf) -> None:

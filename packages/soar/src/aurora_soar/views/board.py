@@ -185,11 +185,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many subgoals are in which state, `flaky` and `by_fallback` being among the `ok`."""
+    """How many subgoals are in which state; `flaky`, `by_fallback`, `kept` are among the `ok`."""
 
     ok: int
     flaky: int
     by_fallback: int
+    kept: int
     failed: int
     blocked: int
     skipped: int
@@ -277,6 +278,7 @@ class Board:
             ok=states.count(State.OK),
             flaky=sum(row.is_flaky for row in self.rows),
             by_fallback=sum(row.is_fallback for row in self.rows),
+            kept=sum(row.is_kept for row in self.rows),
             failed=states.count(State.FAILED),
             blocked=states.count(State.BLOCKED),
             skipped=states.count(State.SKIPPED),

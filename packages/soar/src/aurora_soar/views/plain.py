@@ -150,6 +150,8 @@ class PlainView:
         """Show nothing: the last line was the last change."""
 
     def _ending(self, row: Row) -> str:
+        if row.is_kept:
+            return "kept"
         seconds = row.seconds(self._clock())
         if seconds is None:
             return first_line(row.output.error if row.output else "")

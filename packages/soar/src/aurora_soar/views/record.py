@@ -65,6 +65,7 @@ def record(
         **board.spent().fields(),
         "untold_costs": board.spent().untold,
         "budget_usd": board.budget_usd,
+        "kept": totals.kept,
         "critical_path": _critical_path(board),
         "totals": {
             "subgoals": len(board.rows),

@@ -104,6 +104,7 @@ class EventStream:
             ok=totals.ok,
             flaky=totals.flaky,
             by_fallback=totals.by_fallback,
+            kept=totals.kept,
             failed=totals.failed,
             blocked=totals.blocked,
             skipped=totals.skipped,

@@ -55,7 +55,7 @@ def summary(board: Board, now: float, glyphs: Glyphs) -> list[Text]:
 def totals_line(board: Board, now: float, glyphs: Glyphs) -> str:
     """How many ended how, and what it took."""
     totals = board.totals()
-    among = {"flaky": totals.flaky, "by fallback": totals.by_fallback}
+    among = {"kept": totals.kept, "flaky": totals.flaky, "by fallback": totals.by_fallback}
     special = ", ".join(f"{count} {word}" for word, count in among.items() if count)
     parts = [f"{totals.ok} ok{f' ({special})' if special else ''}"]
     counts = {

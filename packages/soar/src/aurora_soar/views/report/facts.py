@@ -70,7 +70,7 @@ def change_words(change: Mapping[str, Any]) -> str:
 
 def _facts(record: Mapping[str, Any]) -> Iterator[Fact]:
     totals = record["totals"]
-    among = {"flaky": totals["flaky"], "by fallback": totals["by_fallback"]}
+    among = {"kept": record["kept"], "flaky": totals["flaky"], "by fallback": totals["by_fallback"]}
     special = ", ".join(f"{count} {word}" for word, count in among.items() if count)
     yield Fact("ok", f"{totals['ok']} of {totals['subgoals']}", special)
     for outcome in ("failed", "blocked", "unfinished", "skipped"):
