@@ -1,4 +1,4 @@
-"""The command as its users meet it: a process of its own, in a folder of its own."""
+"""Runs whose events a test decides, and the command as a process in a folder of its own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,31 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
+
+from aurora_soar import (
+    AgentOutput,
+    Outcome,
+    RunEvent,
+    SubgoalEvent,
+    SubgoalFinished,
+    SubgoalStarted,
+)
+from aurora_soar.views import UNICODE, Board, Row, Timeline, record, summary
+from aurora_soar.views.table import frame
+from aurora_spawner import (
+    AttemptFinished,
+    AttemptStarted,
+    Event,
+    OutputLine,
+    SpawnResult,
+)
 
 # A busy machine is no fault of an example.
 settings.register_profile("unhurried", deadline=None)
@@ -27,6 +46,78 @@ settings.load_profile("unhurried")
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
+
+
+class Run:
+    """A run whose clock and events a test decides."""
+
+    def __init__(self, *rows: Row, limit: int = 4, **board: Any) -> None:
+        self.now = 1000.0
+        self.board = Board("auth-rewrite", rows, limit=limit, started=self.now, **board)
+        self.timeline = Timeline(self.board.rows, self.now)
+        self.saw: Callable[[Any], None] = lambda event: None
+
+    def happens(self, event: RunEvent) -> None:
+        self.board.apply(event, self.now)
+        self.timeline.apply(event, self.now)
+        self.saw(event)
+
+    def start(self, position: int) -> None:
+        self.happens(SubgoalStarted(position))
+        self.hear(position, AttemptStarted(1, 3))
+
+    def hear(self, position: int, event: Event) -> None:
+        self.happens(SubgoalEvent(position, event))
+
+    def say(self, position: int, text: str) -> None:
+        self.hear(position, OutputLine("stdout", text))
+
+    def fail_attempt(self, position: int, attempt: int, error: str, seconds: float = 0) -> None:
+        result = SpawnResult(False, "", error, 1, execution_time=seconds)
+        self.hear(position, AttemptFinished(attempt, 3, result))
+
+    def finish(
+        self,
+        position: int,
+        outcome: Outcome = Outcome.OK,
+        error: str | None = None,
+        result: SpawnResult | None = None,
+    ) -> None:
+        agent = self.board.rows[position].agent
+        text = result.output if result else ""
+        output = AgentOutput(position, agent, outcome, text, error, result)
+        self.happens(SubgoalFinished(position, output))
+
+    def ok(self, position: int, said: str = "done", **result: Any) -> None:
+        """An attempt that began before succeeds, and with it the subgoal."""
+        answer = SpawnResult(True, said, None, 0, **result)
+        self.hear(position, AttemptFinished(1, 3, answer))
+        self.finish(position, result=answer)
+
+    def record(self, **more: Any) -> dict[str, Any]:
+        """What became of everything by now."""
+        known = {"run": "k3f9", "plan": "plan.toml", "exit_code": 1}
+        return record(
+            self.board,
+            started=datetime(2026, 1, 1, tzinfo=UTC),
+            seconds=self.now - self.board.started,
+            timeline=self.timeline,
+            **{**known, **more},
+        )
+
+    def table(self, width: int = 79, height: int = 23) -> list[str]:
+        lines = frame(self.board, self.now, width=width, height=height, glyphs=UNICODE)
+        return [line.plain.rstrip() for line in lines]
+
+    def end(self) -> list[str]:
+        return [line.plain for line in summary(self.board, self.now, UNICODE)]
+
+
+@pytest.fixture(scope="session")
+def run_of() -> type[Run]:
+    """A run of these rows, whose clock and events the test decides."""
+    return Run
+
 
 # A net, seconds: nothing here takes a tenth of it.
 PATIENCE = 60

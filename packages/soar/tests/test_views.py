@@ -1,81 +1,47 @@
-"""What people see of a run: rows, table, lines, summary, record."""
+"""What people see of a run: rows, table, lines, summary."""
 
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from aurora_soar import AgentOutput, Outcome, SubgoalEvent, SubgoalFinished, SubgoalStarted
-from aurora_soar.views import ASCII, UNICODE, Board, LiveView, PlainView, Row, record, summary
+from aurora_soar import (
+    AgentOutput,
+    BudgetWarned,
+    CircuitChanged,
+    Outcome,
+    SubgoalFinished,
+    SubgoalStarted,
+    ToolParked,
+    ToolResumed,
+)
+from aurora_soar.views import ASCII, UNICODE, LiveView, PlainView, Row, next_commands
 from aurora_soar.views.table import frame
+from aurora_soar.views.theme import spent_words
 from aurora_spawner import (
     AttemptFinished,
     AttemptStarted,
-    Event,
     FallbackStarted,
-    OutputLine,
     RetryScheduled,
     SpawnResult,
     Warned,
 )
 
-
-class Run:
-    """A run whose clock and events a test decides."""
-
-    def __init__(self, *rows: Row, limit: int = 4) -> None:
-        self.now = 1000.0
-        self.board = Board("auth-rewrite", rows, limit=limit, started=self.now)
-        self.saw: Callable[[object], None] = lambda event: None
-
-    def happens(self, event: SubgoalStarted | SubgoalEvent | SubgoalFinished) -> None:
-        self.board.apply(event, self.now)
-        self.saw(event)
-
-    def start(self, position: int) -> None:
-        self.happens(SubgoalStarted(position))
-        self.hear(position, AttemptStarted(1, 3))
-
-    def hear(self, position: int, event: Event) -> None:
-        self.happens(SubgoalEvent(position, event))
-
-    def say(self, position: int, text: str) -> None:
-        self.hear(position, OutputLine("stdout", text))
-
-    def fail_attempt(self, position: int, attempt: int, error: str, seconds: float = 0) -> None:
-        result = SpawnResult(False, "", error, 1, execution_time=seconds)
-        self.hear(position, AttemptFinished(attempt, 3, result))
-
-    def finish(
-        self,
-        position: int,
-        outcome: Outcome = Outcome.OK,
-        error: str | None = None,
-        result: SpawnResult | None = None,
-    ) -> None:
-        agent = self.board.rows[position].agent
-        text = result.output if result else ""
-        output = AgentOutput(position, agent, outcome, text, error, result)
-        self.happens(SubgoalFinished(position, output))
-
-    def table(self, width: int = 79, height: int = 23) -> list[str]:
-        lines = frame(self.board, self.now, width=width, height=height, glyphs=UNICODE)
-        return [line.plain.rstrip() for line in lines]
-
-    def end(self) -> list[str]:
-        return [line.plain for line in summary(self.board, self.now, UNICODE)]
+if TYPE_CHECKING:
+    Run = Any
+    RunOf = Any
 
 
-def six() -> Run:
+def six(run_of: RunOf) -> Run:
     """A run in which every state occurs."""
-    run = Run(
+    run = run_of(
         Row("survey", "architect"),
         Row("api", "coder", ("survey",)),
         Row("docs", "coder"),
@@ -104,9 +70,9 @@ def six() -> Run:
     return run
 
 
-def test_the_table() -> None:
+def test_the_table(run_of: RunOf) -> None:
     """Failures come first, then the rows in the plan's order, each with what there is to say."""
-    assert six().table() == [
+    assert six(run_of).table() == [
         "aurora-soar auth-rewrite                             4/7 done · 2 failed · 1:41",
         "  SUBGOAL  AGENT        TRY   TIME  LAST LINE",
         "✕ lint     linter       1/3   0:11  exit 2: 3 problems",
@@ -120,25 +86,25 @@ def test_the_table() -> None:
     ]
 
 
-def test_the_table_of_a_narrow_screen() -> None:
+def test_the_table_of_a_narrow_screen(run_of: RunOf) -> None:
     """Below sixty cells the agents' column goes, and what does not fit is cut with a mark."""
-    lines = six().table(width=40)
+    lines = six(run_of).table(width=40)
     assert "aurora-soar…  4/7 done · 2 failed · 1:41" in lines[0]
     assert lines[1] == "  SUBGOAL    TRY   TIME  LAST LINE"
     assert lines[3] == "✕ extra        –   0:39  Circuit breake…"
 
 
-def test_a_short_screen_shows_failures_then_what_goes_on() -> None:
+def test_a_short_screen_shows_failures_then_what_goes_on(run_of: RunOf) -> None:
     """With too few lines: failures, retries, running rows by age; the footer counts the rest."""
-    run = six()
+    run = six(run_of)
     lines = run.table(height=7)
     assert [line.split()[1] for line in lines[2:-1]] == ["lint", "extra", "docs", "api"]
     assert lines[-1] == "running 1/4 · retry 1 · waiting 1 · not shown 3"
 
 
-def test_failures_never_hide_everything_that_goes_on() -> None:
+def test_failures_never_hide_everything_that_goes_on(run_of: RunOf) -> None:
     """With more failures than lines, half of the lines still show what is going on."""
-    run = Run(*(Row(f"r{number}", "x") for number in range(40)), limit=40)
+    run = run_of(*(Row(f"r{number}", "x") for number in range(40)), limit=40)
     for position in range(40):
         run.start(position)
     for position in range(30):
@@ -147,9 +113,155 @@ def test_failures_never_hide_everything_that_goes_on() -> None:
     assert shown == ["✕"] * 6 + ["●"] * 6
 
 
-def test_a_waiting_row_names_what_it_still_needs() -> None:
+def held_up(run_of: RunOf) -> Run:
+    """A run with a parked tool, an open circuit, a budget and costs."""
+    run = run_of(
+        Row("survey", "architect", tool="claude"),
+        Row("api", "coder", ("survey",), tool="claude"),
+        Row("docs", "coder", tool="claude"),
+        Row("lint", "linter", tool="command"),
+        Row("tests", "tests", tool="command"),
+        budget_usd=12.0,
+    )
+    run.start(0)
+    run.now += 62
+    run.ok(0, "wrote survey.md", tool="claude", cost_usd=0.21)
+    run.start(3)
+    run.say(3, "one")
+    run.say(3, "two")
+    run.finish(4, Outcome.FAILED, "exit 2")
+    run.happens(ToolParked("claude", 288.0, "429: usage limit"))
+    run.happens(CircuitChanged("coder-b", "open", 2, 120.0))
+    run.happens(CircuitChanged("coder-c", "half_open", 3))
+    return run
+
+
+def test_what_holds_others_up_stands_below_the_failures(run_of: RunOf) -> None:
+    """Parked tools say until when and how many they hold, circuits when they are probed."""
+    run = held_up(run_of)
+    moment = datetime(2026, 1, 1, 14, 27, 17)
+    lines = frame(
+        run.board,
+        run.now,
+        width=79,
+        height=23,
+        glyphs=UNICODE,
+        when=lambda at: f"{moment + timedelta(seconds=at - run.now):%H:%M:%S}",
+        forecast="no finish estimate yet (2 of 5 durations)",
+    )
+    assert [line.plain.rstrip() for line in lines] == [
+        "aurora-soar auth-rewrite           2/5 done · 1 failed · 1:02 · $0.21 of $12.00",
+        "  SUBGOAL  AGENT        TRY   TIME    COST  LAST LINE",
+        "✕ tests    tests          –      –       –  exit 2",
+        "◷ claude   parked: 429: usage limit; resumes 14:32:05 (in 4:48); 2 held",
+        "✕ coder-b  circuit open (2 failures); probe 14:29:17",
+        "↻ coder-c  circuit half open, a probe may run",
+        "✓ survey   architect    1/3   1:02   $0.21  wrote survey.md",
+        "· api      coder          –      –       –  held: claude is parked",
+        "· docs     coder          –      –       –  held: claude is parked",
+        "● lint     linter       1/3   0:00       –  two",
+        "",
+        "  lint     one",
+        "           two",
+        "running 1/4 · waiting 2               no finish estimate yet (2 of 5 durations)",
+    ]
+
+
+def test_an_agents_words_have_no_colour(run_of: RunOf) -> None:
+    """Colour says how a subgoal stands, in front of its words; those stay readable."""
+    run = run_of(Row("a", "x"))
+    run.start(0)
+    run.finish(0, Outcome.FAILED, "words")
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=80)
+    console.print(frame(run.board, run.now, width=79, height=23, glyphs=UNICODE)[2])
+    assert re.fullmatch(r"\x1b\[31m✕ a .*\x1b\[0mwords\n", console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_what_holds_others_up_never_takes_the_whole_screen(run_of: RunOf) -> None:
+    """On a short screen notices have a third of the lines, and failures stay on top of them."""
+    run = held_up(run_of)
+    lines = run.table(height=9)
+    assert [line.split()[1] for line in lines[2:-1]] == [
+        "tests",
+        "claude",
+        "coder-b",
+        "lint",
+        "api",
+        "docs",
+    ]
+    assert run.table(width=45)[3].startswith("◷ claude   parked: 429: usage limit; resumes…")
+
+
+@pytest.mark.parametrize(
+    ("costs", "budget", "said"),
+    [
+        ([None], None, ""),
+        ([None], 2.0, "? of $2.00"),
+        ([0.5, None], 2.0, "$0.50+ of $2.00"),
+        ([0.5, 0.25], None, "$0.75"),
+        ([0.001], None, "<$0.01"),
+        ([], 2.0, "$0.00 of $2.00"),
+    ],
+)
+def test_costs_in_words(
+    run_of: RunOf, costs: list[float | None], budget: float | None, said: str
+) -> None:
+    """What nobody told is a question mark or a plus sign, never a zero."""
+    run = run_of(*(Row(f"r{number}", "x") for number in range(3)), budget_usd=budget)
+    for position, cost in enumerate(costs):
+        run.start(position)
+        run.ok(position, tool="claude", cost_usd=cost)
+    assert spent_words(run.board) == said
+    ended = f"{len(costs)} ok · 0:00 (agent time 0:00)"
+    assert run.end()[-1] == (f"{ended} · {said}" if said else ended)
+
+
+def test_a_fallbacks_cost_counts_once(run_of: RunOf) -> None:
+    """The plain LLM's answer adds its cost; of one that failed only the agent's attempts count."""
+    run = run_of(Row("a", "x"), Row("b", "x"))
+    for position in (0, 1):
+        run.start(position)
+        failed = SpawnResult(False, "", "exit 1", 1, execution_time=2, cost_usd=0.5)
+        run.hear(position, AttemptFinished(1, 3, failed))
+        run.hear(position, FallbackStarted("exit 1"))
+    answer = SpawnResult(True, "plain", None, 0, fallback=True, execution_time=3, cost_usd=0.25)
+    run.finish(0, result=answer)
+    assert (run.board.rows[0].spent.usd, run.board.rows[0].agent_seconds) == (0.75, 5)
+
+
+def test_what_was_kept_is_told_and_costs_nothing_again(run_of: RunOf) -> None:
+    """An answer of an earlier run is marked in table, lines and totals; its cost is not ours."""
+    run = run_of(Row("a", "x"))
+    stream = plain(run)
+    answer = SpawnResult(True, "well", None, 0, fallback=True, tool="claude", cost_usd=0.5)
+    run.happens(
+        SubgoalFinished(0, AgentOutput(0, "x", Outcome.OK, "well", None, answer, kept=True))
+    )
+    assert run.table()[2].endswith("kept: well")
+    assert stream.getvalue() == "14:03:09         OK  a  kept\n"
+    assert run.end() == ["1 ok (1 kept, 1 by fallback) · 0:00 (agent time 0:00)"]
+
+
+def test_a_slow_row_is_told_and_comes_first(run_of: RunOf) -> None:
+    """What takes far longer than the others did says so, and is not the one left out."""
+    run = run_of(*(Row(f"r{number}", "x") for number in range(9)))
+    for position in range(5):
+        run.start(position)
+        run.now += 10
+        run.ok(position)
+    run.start(5)
+    run.now += 31
+    for position in (6, 7):
+        run.start(position)
+    lines = run.table(height=5)
+    assert lines[2].startswith("● r5")
+    assert lines[2].endswith("0:31  slow:")
+    assert lines[3].startswith("● r6")
+
+
+def test_a_waiting_row_names_what_it_still_needs(run_of: RunOf) -> None:
     """What is done is no longer named; with nothing left, the row waits for a slot."""
-    run = Run(Row("a", "x"), Row("b", "x"), Row("c", "x", ("a", "b")))
+    run = run_of(Row("a", "x"), Row("b", "x"), Row("c", "x", ("a", "b")))
     run.start(0)
     run.finish(0)
     assert run.table()[4].endswith("needs b")
@@ -158,9 +270,9 @@ def test_a_waiting_row_names_what_it_still_needs() -> None:
     assert run.table()[4].endswith("waits for a slot")
 
 
-def test_a_progress_bar_is_one_clean_line() -> None:
+def test_a_progress_bar_is_one_clean_line(run_of: RunOf) -> None:
     """F10: of a line that was rewritten in place, the last state is shown."""
-    run = Run(Row("a", "x"))
+    run = run_of(Row("a", "x"))
     run.start(0)
     run.say(0, "10 %\r50 %\r90 %\r")
     assert run.table()[2].endswith("90 %")
@@ -168,9 +280,9 @@ def test_a_progress_bar_is_one_clean_line() -> None:
     assert run.table()[2].endswith("90 %")
 
 
-def test_a_retry_counts_down_to_its_attempt() -> None:
+def test_a_retry_counts_down_to_its_attempt(run_of: RunOf) -> None:
     """The time until the next attempt shrinks with the clock, and the try counts up after it."""
-    run = Run(Row("a", "x"))
+    run = run_of(Row("a", "x"))
     run.start(0)
     run.hear(0, RetryScheduled(1, 2, 30.0, "exit 1"))
     run.now += 6
@@ -180,9 +292,9 @@ def test_a_retry_counts_down_to_its_attempt() -> None:
     assert "retry" not in run.table()[2]
 
 
-def test_a_fallback_is_told() -> None:
+def test_a_fallback_is_told(run_of: RunOf) -> None:
     """A fallback shows why it came, then what it says, and is counted as such."""
-    run = Run(Row("a", "x"))
+    run = run_of(Row("a", "x"))
     run.start(0)
     run.hear(0, FallbackStarted("exit 1"))
     assert run.table()[2].endswith("fallback: exit 1")
@@ -198,9 +310,11 @@ HOSTILE = st.text(st.sampled_from("ab\x1b[31m\r\n\t\x9b\u202e\u200b漢é😀"), 
 
 
 @given(HOSTILE, HOSTILE, st.integers(1, 90), st.integers(1, 12))
-def test_no_text_breaks_out_of_the_table(name: str, said: str, width: int, height: int) -> None:
+def test_no_text_breaks_out_of_the_table(
+    run_of: RunOf, name: str, said: str, width: int, height: int
+) -> None:
     """F9: whatever ids and agents say, the table keeps to its size and holds no control."""
-    run = Run(Row(name, said), Row("b", name, (name,)), Row("c", "x"))
+    run = run_of(Row(name, said), Row("b", name, (name,)), Row("c", "x"))
     run.start(0)
     run.say(0, said)
     run.start(2)
@@ -227,9 +341,9 @@ def plain(run: Run) -> io.StringIO:
     return stream
 
 
-def test_plain_lines() -> None:
+def test_plain_lines(run_of: RunOf) -> None:
     """Each change is one line: time, verb to the right, subgoal, what happened."""
-    run = Run(Row("docs", "writer"), Row("tests", "tests"), Row("review", "x", ("tests",)))
+    run = run_of(Row("docs", "writer"), Row("tests", "tests"), Row("review", "x", ("tests",)))
     stream = plain(run)
     run.start(0)
     run.say(0, "agents' words are not shown")
@@ -259,9 +373,40 @@ def test_plain_lines() -> None:
     ]
 
 
-def test_a_failures_output_is_shown_by_its_end() -> None:
+def test_plain_lines_of_what_holds_others_up(run_of: RunOf) -> None:
+    """Parked tools, circuits and the budget have lines of their own, with what comes next."""
+    run = run_of(Row("a", "x"))
+    stream = plain(run)
+    run.happens(ToolParked("claude", 288.0, "429\nmore"))
+    run.happens(ToolResumed("claude"))
+    run.happens(CircuitChanged("coder", "open", 1, 120.0))
+    run.happens(CircuitChanged("coder", "half_open", 1))
+    run.happens(CircuitChanged("coder", "closed"))
+    run.happens(BudgetWarned(9.6, 12.0, "USD"))
+    run.happens(BudgetWarned(5000, 5000, "tokens"))
+    run.start(0)
+    run.hear(0, FallbackStarted("exit 1", "coder-b"))
+    run.board.rows[0].log = ".aurora/runs/k3f9/a/1/stderr.log"
+    run.finish(0, Outcome.FAILED, "exit 1", SpawnResult(False, "", "exit 1", 1, stderr="why"))
+    assert [line.removeprefix("14:03:09") for line in stream.getvalue().splitlines()] == [
+        "     PARKED  claude  429, resumes in 4:48",
+        "    RESUMED  claude",
+        "    CIRCUIT  coder  open (1 failure), probe in 2:00",
+        "    CIRCUIT  coder  half open, a probe may run",
+        "    CIRCUIT  coder  closed",
+        "     BUDGET  $9.60 of $12.00 spent",
+        "     BUDGET  5000 of 5000 tokens spent; nothing new starts",
+        "      START  a  x",
+        "   FALLBACK  a  to coder-b: exit 1",
+        "       FAIL  a  1/3 0:00 exit 1",
+        "                     why",
+        "                     log: .aurora/runs/k3f9/a/1/stderr.log",
+    ]
+
+
+def test_a_failures_output_is_shown_by_its_end(run_of: RunOf) -> None:
     """Of a failed subgoal's output, the last twenty lines are shown."""
-    run = Run(Row("a", "x"))
+    run = run_of(Row("a", "x"))
     stream = plain(run)
     run.start(0)
     output = "\n".join(map(str, range(100)))
@@ -271,9 +416,9 @@ def test_a_failures_output_is_shown_by_its_end() -> None:
     ]
 
 
-def test_a_heartbeat_after_a_minute_of_silence() -> None:
+def test_a_heartbeat_after_a_minute_of_silence(run_of: RunOf) -> None:
     """A minute without a line brings one that names who is under way; then a minute's rest."""
-    run = Run(Row("a", "x"), Row("b", "x"))
+    run = run_of(Row("a", "x"), Row("b", "x"))
     stream = plain(run)
     run.start(0)
     for _ in range(2):
@@ -286,26 +431,47 @@ def test_a_heartbeat_after_a_minute_of_silence() -> None:
         assert "RUNNING  0/2 done · a " in stream.getvalue()
 
 
-def test_the_summary() -> None:
+def test_the_summary(run_of: RunOf) -> None:
     """What has no answer is listed, causes first; the totals come last."""
-    run = six()
+    run = six(run_of)
     run.board.rows[3].log = ".aurora/runs/k3f9/lint/1/stderr.log"
     run.board.cut("ended by SIGINT", run.now)
     assert run.end() == [
-        "FAIL  lint    1/3  0:11  exit 2: 3 problems",
-        "      log: .aurora/runs/k3f9/lint/1/stderr.log",
+        "FAIL     lint    1/3  0:11  exit 2: 3 problems",
+        "         log: .aurora/runs/k3f9/lint/1/stderr.log",
         "BLOCKED  extra   0:39  Circuit breaker open: 2 failures",
-        "CUT   api     1/3  0:39  ended by SIGINT",
-        "CUT   docs    1/3  1:41  ended by SIGINT",
-        "SKIP  verify  ended by SIGINT",
-        "SKIP  notes   needs lint",
+        "CUT      api     1/3  0:39  ended by SIGINT",
+        "CUT      docs    1/3  1:41  ended by SIGINT",
+        "SKIP     verify  ended by SIGINT",
+        "SKIP     notes   needs lint",
         "1 ok, 1 failed, 1 blocked, 2 unfinished, 2 skipped · 1:41 (agent time 0:22)",
     ]
 
 
-def test_a_long_summary_is_cut() -> None:
+@pytest.mark.parametrize(
+    ("outcomes", "commands"),
+    [
+        ({"a": "ok", "b": "ok"}, []),
+        ({}, []),
+        (
+            {"a": "ok", "b; rm": "failed", "c": "skipped"},
+            ["aurora-soar show k3f9 'b; rm'", "aurora-soar resume k3f9"],
+        ),
+        ({"a": "skipped"}, ["aurora-soar show k3f9", "aurora-soar resume k3f9"]),
+        (
+            {"a\x1b[31m": "unfinished"},
+            ["aurora-soar show k3f9 'a\\x1b[31m'", "aurora-soar resume k3f9"],
+        ),
+    ],
+)
+def test_what_comes_next(outcomes: dict[str, str], commands: list[str]) -> None:
+    """A run that is not all well names two commands, with an id that a shell takes for one."""
+    assert next_commands("k3f9", outcomes) == commands
+
+
+def test_a_long_summary_is_cut(run_of: RunOf) -> None:
     """Of many failures twenty are listed; subgoals skipped for one reason are only counted."""
-    run = Run(*(Row(f"r{number}", "x") for number in range(50)))
+    run = run_of(*(Row(f"r{number}", "x") for number in range(50)))
     for position in range(30):
         run.finish(position, Outcome.FAILED, "exit 1")
     for position in range(30, 49):
@@ -319,51 +485,6 @@ def test_a_long_summary_is_cut() -> None:
     ]
 
 
-def test_the_record() -> None:
-    """The record holds every subgoal with its outcome; what is unknown is null; it is JSON."""
-    run = six()
-    run.fail_attempt(1, 1, "exit 1", 2)
-    run.hear(1, AttemptStarted(2, 3))
-    run.finish(1, result=SpawnResult(True, "done\n", None, 0, tool="claude"))
-    run.board.cut("ended by SIGTERM", run.now)
-    written = record(
-        run.board,
-        run="k3f9",
-        plan="plan.toml",
-        started=datetime(2026, 1, 1, tzinfo=UTC),
-        seconds=101.5,
-        exit_code=143,
-    )
-    assert json.loads(json.dumps(written)) == written
-    assert (written["v"], written["started"], written["duration_ms"]) == (
-        1,
-        "2026-01-01T00:00:00.000+00:00",
-        101500,
-    )
-    api = written["subgoals"][1]
-    assert api == {
-        "id": "api",
-        "agent": "coder",
-        "depends_on": ["survey"],
-        "outcome": "ok",
-        "error": None,
-        "output": "done\n",
-        "tool": "claude",
-        "exit_code": 0,
-        "attempts": 2,
-        "flaky": True,
-        "fallback": False,
-        "started_ms": 62000,
-        "duration_ms": 39000,
-        "agent_ms": 2000,
-        "warnings": [],
-        "log": None,
-    }
-    verify = written["subgoals"][4]
-    assert (verify["outcome"], verify["started_ms"], verify["tool"]) == ("skipped", None, None)
-    assert sum(written["totals"][key] for key in written["totals"] if key in set(Outcome)) == 7
-
-
 def screen(size: tuple[int, int]) -> Console:
     width, height = size
     return Console(
@@ -371,9 +492,9 @@ def screen(size: tuple[int, int]) -> Console:
     )
 
 
-def test_the_live_view_draws_in_place_and_clears_after_a_resize() -> None:
+def test_the_live_view_draws_in_place_and_clears_after_a_resize(run_of: RunOf) -> None:
     """Drawings replace each other; a new size clears the screen; the last state stays."""
-    run = six()
+    run = six(run_of)
     console = screen((80, 24))
     view = LiveView(run.board, console, UNICODE, lambda: run.now)
     written = console.file
@@ -396,8 +517,8 @@ def test_the_live_view_draws_in_place_and_clears_after_a_resize() -> None:
 
 
 @pytest.mark.parametrize("height", [1, 2, 3])
-def test_a_tiny_screen(height: int) -> None:
+def test_a_tiny_screen(run_of: RunOf, height: int) -> None:
     """On a screen of one or two lines the header and the footer are what is left."""
-    lines = six().table(height=height)
+    lines = six(run_of).table(height=height)
     assert len(lines) <= height
     assert lines[0].startswith("aurora-soar")

@@ -131,7 +131,8 @@ def _pass_signals_on(worker: int, ancestor: int) -> None:
                 _send(worker, signal.SIGTSTP)
             os.kill(os.getpid(), signal.SIGSTOP)
             _send(worker, signal.SIGCONT)
-        elif from_somebody:
+        elif from_somebody or news.si_signo == signal.SIGHUP:
+            # A terminal that is closed tells only the leader of its session, which may be us.
             _send(worker, news.si_signo)
 
 

@@ -11,13 +11,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
 from rich.text import Text
 
+from aurora_soar.agents import Agent
+from aurora_soar.cli.about import about_run
+from aurora_soar.cli.exports import ExportFiles, Exports
 from aurora_soar.cli.plans import Prepared
 from aurora_soar.cli.preflight import with_agent_cli
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
@@ -32,9 +35,11 @@ from aurora_soar.views import (
     Row,
     SilentView,
     State,
+    Timeline,
     View,
     error_console,
     glyphs_for,
+    next_commands,
     record,
     summary,
 )
@@ -67,11 +72,13 @@ class Shown:
         progress: The view on standard error.
         json: Whether the results go to standard output.
         quiet: Say nothing about success.
+        exports: Where else the run is wanted.
     """
 
     progress: Progress
     json: bool
     quiet: bool
+    exports: Exports = field(default_factory=lambda: Exports(ExportFiles()))
 
 
 def conduct(
@@ -120,6 +127,7 @@ class _Conductor:
         self._request = request
         self._folder = folder
         self._shown_as = shown
+        self._exports = shown.exports
         self._held_back = held_back
         self._ids = [subgoal.id for subgoal in plan.subgoals]
         # Attempts of earlier runs keep their numbers, and their logs.
@@ -127,20 +135,25 @@ class _Conductor:
         self._console = error_console(force_terminal=shown.progress is Progress.TTY)
         self._glyphs = glyphs_for(sys.stderr)
         rows = [
-            Row(subgoal.id, agent.id, needs=subgoal.depends_on)
+            Row(subgoal.id, agent.id, subgoal.depends_on, _tool(agent, prepared.chosen_tool))
             for subgoal, agent in zip(plan.subgoals, prepared.agents, strict=True)
         ]
         self._secrets = secrets_in(os.environ)
         self._memo = JournalMemo(journal, self._ids, self._clean, redo)
         self._began = datetime.now(UTC)
         self._board = Board(
-            plan.name, rows, limit=plan.limits.max_concurrent, started=time.monotonic()
+            plan.name,
+            rows,
+            limit=plan.limits.max_concurrent,
+            started=time.monotonic(),
+            budget_usd=plan.limits.budget_usd,
         )
+        self._timeline = Timeline(self._board.rows, self._board.started)
         self._view = self._chosen_view()
         self._work: asyncio.Task[CollectResult] | None = None
-        # The first output that could not be written, and whether nobody reads the screen any more.
+        # The first output that could not be written, and which readers have gone.
         self._lost: OSError | None = None
-        self._reader_gone = False
+        self._gone: set[str] = set()
 
     async def conduct(self) -> int:
         """Run it to its end; returns the exit code."""
@@ -150,12 +163,15 @@ class _Conductor:
             Interrupts(stop, self._work.cancel, self._note) as interrupts,
             LoggedWarnings(self._note),
         ):
+            self._told(self._start_exports)
             self._shown(self._view.start)
             ticking = asyncio.create_task(self._tick())
             await asyncio.wait([self._work])
             ticking.cancel()
             number = interrupts.received
-            self._board.cut(f"ended by {number.name if number else 'us'}", time.monotonic())
+            now = time.monotonic()
+            for event in self._board.cut(f"ended by {number.name if number else 'us'}", now):
+                self._noted(event, now)
             self._shown(self._view.stop)
         bug = _first_error(self._work, ticking)
         result = None if bug or self._work.cancelled() else self._work.result()
@@ -166,6 +182,10 @@ class _Conductor:
         if self._lost is not None and number is None:
             raise self._lost
         return code
+
+    def _start_exports(self) -> None:
+        plan, run = self._request.plan_file, self._folder.id
+        self._exports.start(self._board, run=run, plan=plan, clean=self._clean)
 
     async def _execute(self, stop: asyncio.Event) -> CollectResult:
         prepared, request = self._prepared, self._request
@@ -199,9 +219,16 @@ class _Conductor:
     # What happens meanwhile
 
     def _happened(self, event: RunEvent) -> None:
-        self._board.apply(event, time.monotonic())
-        self._written(lambda: self._keep(event))
+        now = time.monotonic()
+        self._board.apply(event, now)
+        self._noted(event, now)
         self._shown(lambda: self._view.saw(event))
+
+    def _noted(self, event: RunEvent, now: float) -> None:
+        """What the board knows is kept, gets its time, and is told to programs."""
+        self._written(lambda: self._keep(event))
+        self._timeline.apply(event, now)
+        self._told(lambda: self._exports.saw(event, now))
 
     def _keep(self, event: RunEvent) -> None:
         match event:
@@ -210,7 +237,7 @@ class _Conductor:
                 log = self._folder.write_attempt(
                     position, number, self._clean(result.output), self._clean(result.stderr)
                 )
-                self._board.rows[position].log = None if result.success else os.path.relpath(log)
+                self._board.rows[position].log = os.path.relpath(log)
             case SubgoalFinished(position, output) if output.success:
                 self._folder.write_output(position, self._clean(output.output))
             case _:
@@ -229,14 +256,22 @@ class _Conductor:
         self._shown(lambda: self._view.note(text))
 
     def _shown(self, show: Callable[[], None]) -> None:
-        """Show something, unless nobody looks any more; then nobody waits for the results."""
-        if self._reader_gone:
+        """Show people something, unless nobody looks any more."""
+        self._passed_on("people", show)
+
+    def _told(self, tell: Callable[[], None]) -> None:
+        """Tell programs something, unless nobody listens any more."""
+        self._passed_on("programs", tell)
+
+    def _passed_on(self, readers: str, write: Callable[[], None]) -> None:
+        """Where a reader has gone, nobody waits for the results."""
+        if readers in self._gone:
             return
         try:
-            show()
+            write()
         except OSError as error:
             self._lost = self._lost or error
-            self._reader_gone = True
+            self._gone.add(readers)
             if error.errno == errno.EPIPE and self._work is not None:
                 self._work.cancel()
 
@@ -281,6 +316,8 @@ class _Conductor:
             started=self._began,
             seconds=now - self._board.started,
             exit_code=code,
+            timeline=self._timeline,
+            about=about_run(self._request.plan_file, self._clean),
             clean=self._clean,
         )
         text = json.dumps(results, ensure_ascii=False, indent=2) + "\n"
@@ -288,14 +325,22 @@ class _Conductor:
             self._folder.write_results(text)
         except OSError as error:
             self._lost = self._lost or error
+        try:
+            self._exports.finish(results)
+        except OSError as error:
+            self._lost = self._lost or error
         if not (self._shown_as.quiet and code == ExitCode.OK):
             self._shown(lambda: self._sum_up(now))
+        self._told(lambda: self._exports.close(code, now))
         if self._shown_as.json:
             sys.stdout.buffer.write(text.encode("utf-8", "replace"))
             sys.stdout.buffer.flush()
 
     def _sum_up(self, now: float) -> None:
         lines = summary(self._board, now, self._glyphs)
+        outcomes = {row.id: str(row.state) for row in self._board.rows}
+        if commands := next_commands(self._folder.id, outcomes):
+            lines.append(Text(f"Next: {f' {self._glyphs.dot} '.join(commands)}"))
         lines.append(Text(f"Results: {os.path.relpath(self._folder.results)}"))
         lines += [Text(f"Answer:  {os.path.relpath(path)}") for path in self._answers()]
         if self._prepared.chosen_tool == "extract":
@@ -313,6 +358,11 @@ class _Conductor:
             if row.state is State.OK and row.id not in built_on
         ]
         return answers if len(answers) <= _ANSWERS else []
+
+
+def _tool(agent: Agent, chosen: str | None) -> str | None:
+    """What an agent goes through, as far as it is known before it starts."""
+    return agent.config.get("tool") or ("command" if agent.config.get("command") else chosen)
 
 
 def _first_error(*tasks: asyncio.Task[object]) -> BaseException | None:

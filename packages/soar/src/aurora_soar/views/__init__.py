@@ -1,27 +1,44 @@
-"""What people and programs look at: a board fed by events, and the ways to show it."""
+"""What people and programs look at: a board fed by events, and the ways to show it.
 
-from aurora_soar.views.board import Board, Row, State, Totals
+Events go to the board and the timeline; from those are drawn, while the run goes on, the live
+table, the plain lines and the event stream, and at its end the summary and the record. Page, JUnit
+XML and trace are made from the record alone, so also long after the run.
+"""
+
+from aurora_soar.views.board import Board, Row, Spent, State, Totals
+from aurora_soar.views.junit import junit
 from aurora_soar.views.live import LiveView
 from aurora_soar.views.plain import PlainView
 from aurora_soar.views.record import record
-from aurora_soar.views.summary import summary
+from aurora_soar.views.report import page
+from aurora_soar.views.stream import EventStream
+from aurora_soar.views.summary import next_commands, summary
 from aurora_soar.views.theme import ASCII, UNICODE, Glyphs, glyphs_for
+from aurora_soar.views.timeline import Timeline
+from aurora_soar.views.trace import trace
 from aurora_soar.views.view import SilentView, View, error_console
 
 __all__ = [
     "ASCII",
     "UNICODE",
     "Board",
+    "EventStream",
     "Glyphs",
     "LiveView",
     "PlainView",
     "Row",
     "SilentView",
+    "Spent",
     "State",
+    "Timeline",
     "Totals",
     "View",
     "error_console",
     "glyphs_for",
+    "junit",
+    "next_commands",
+    "page",
     "record",
     "summary",
+    "trace",
 ]

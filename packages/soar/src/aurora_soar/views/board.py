@@ -6,9 +6,11 @@ are seconds on the clock of whoever feeds the events.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from aurora_soar.events import (
     BudgetWarned,
@@ -28,10 +30,19 @@ from aurora_spawner import (
     FallbackStarted,
     OutputLine,
     RetryScheduled,
+    SpawnResult,
     Warned,
 )
 
-__all__ = ["Board", "Row", "State", "Totals"]
+__all__ = ["Board", "Row", "Spent", "State", "Totals"]
+
+# Lines of an agent's words that are kept for a tall screen.
+_RECENT = 12
+
+# Tools that ask no model: they have no cost that could be unknown.
+_FREE = frozenset({"command", "extract", None})
+
+_Number = TypeVar("_Number", int, float)
 
 
 class State(StrEnum):
@@ -51,6 +62,53 @@ class State(StrEnum):
 UNDER_WAY = frozenset({State.RUNNING, State.RETRYING, State.FALLBACK})
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent, as far as it was told; None where nobody told anything.
+
+    Attributes:
+        usd: US dollars.
+        tokens_in: Tokens read.
+        tokens_out: Tokens written.
+        untold: Attempts by a model that told no cost: `usd` is that much short of the truth.
+    """
+
+    usd: float | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    untold: int = 0
+
+    @classmethod
+    def by(cls, result: SpawnResult) -> Spent:
+        """What one attempt spent."""
+        untold = result.cost_usd is None and result.tool not in _FREE
+        return cls(result.cost_usd, result.tokens_in, result.tokens_out, int(untold))
+
+    @classmethod
+    def together(cls, parts: Iterable[Spent]) -> Spent:
+        """The sum of what is known."""
+        total = cls()
+        for part in parts:
+            total = total + part
+        return total
+
+    def fields(self) -> dict[str, Any]:
+        """As version 1 of the record and of the stream writes it."""
+        return {
+            "cost_usd": self.usd,
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
+        }
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            _sum(self.usd, other.usd),
+            _sum(self.tokens_in, other.tokens_in),
+            _sum(self.tokens_out, other.tokens_out),
+            self.untold + other.untold,
+        )
+
+
 @dataclass(slots=True)
 class Row:
     """One subgoal.
@@ -59,31 +117,40 @@ class Row:
         id: Its id; untrusted text, like every other text here.
         agent: Id of its agent.
         needs: Ids of the subgoals that it depends on.
+        tool: The tool that it goes through, as far as it is known.
         state: Where it is.
         attempt: Number of the agent's latest attempt, from 1; 0 before the first.
         attempts: How many there may be; 0 as long as nobody knows.
         started: When it got its slot; None before.
         finished: When it had its output; None before.
         agent_seconds: What its finished attempts took together.
+        spent: What its attempts and its fallback spent together.
         last_line: What was heard of it last.
+        recent: The last lines of its latest attempt, without blank ones.
         reason: Why it is retried or falls back.
+        stand_in: Id of the agent that is asked in its agent's place; None: nobody, or the plain
+            LLM.
         retry_at: When the next attempt starts, while it waits for that.
         warnings: What its attempts warned of.
         output: Its output; None before it has finished.
-        log: The file to look into when it failed; None if there is none.
+        log: The file with what its latest attempt said; None if there is none.
     """
 
     id: str
     agent: str
     needs: tuple[str, ...] = ()
+    tool: str | None = None
     state: State = State.WAITING
     attempt: int = 0
     attempts: int = 0
     started: float | None = None
     finished: float | None = None
     agent_seconds: float = 0.0
+    spent: Spent = Spent()
     last_line: str = ""
+    recent: deque[str] = field(default_factory=lambda: deque(maxlen=_RECENT))
     reason: str = ""
+    stand_in: str | None = None
     retry_at: float = 0.0
     warnings: list[str] = field(default_factory=list)
     output: AgentOutput | None = None
@@ -96,8 +163,13 @@ class Row:
 
     @property
     def is_fallback(self) -> bool:
-        """Whether its answer is the plain LLM's."""
+        """Whether its answer is not its agent's, but the plain LLM's or another agent's."""
         return self.output is not None and self.output.success and self.output.fallback
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its answer is an earlier run's: nobody was asked."""
+        return self.output is not None and self.output.kept
 
     @property
     def is_flaky(self) -> bool:
@@ -113,11 +185,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many subgoals are in which state, `flaky` and `by_fallback` being among the `ok`."""
+    """How many subgoals are in which state; `flaky`, `by_fallback`, `kept` are among the `ok`."""
 
     ok: int
     flaky: int
     by_fallback: int
+    kept: int
     failed: int
     blocked: int
     skipped: int
@@ -140,14 +213,24 @@ class Board:
         limit: How many agents may run at once.
         started: When the run began.
         rows: The rows; an event's `position` is the place in here.
+        budget_usd: What the agents may cost together, US dollars; None: anything.
         parked: When each tool that a provider's limit has parked resumes, and why it is.
         circuits: What was told last of each circuit that is not closed, and when.
     """
 
-    def __init__(self, name: str, rows: Sequence[Row], *, limit: int, started: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        rows: Sequence[Row],
+        *,
+        limit: int,
+        started: float,
+        budget_usd: float | None = None,
+    ) -> None:
         self.name = name
         self.limit = limit
         self.started = started
+        self.budget_usd = budget_usd
         self.rows = list(rows)
         self.parked: dict[str, tuple[float, str]] = {}
         self.circuits: dict[str, tuple[float, CircuitChanged]] = {}
@@ -168,13 +251,20 @@ class Board:
             case BudgetWarned():
                 pass
 
-    def cut(self, reason: str, now: float) -> None:
-        """Nothing comes any more: who is under way is unfinished, who waits was never started."""
+    def cut(self, reason: str, now: float) -> list[SubgoalFinished]:
+        """Nothing comes any more: who is under way is unfinished, who waits was never started.
+
+        Returns:
+            The endings that nobody else told of; they have been noted here.
+        """
+        endings = []
         for position, row in enumerate(self.rows):
             if row.output is None:
                 outcome = Outcome.UNFINISHED if row.is_under_way else Outcome.SKIPPED
                 output = AgentOutput(position, row.agent, outcome, error=reason)
-                self.apply(SubgoalFinished(position, output), now)
+                endings.append(SubgoalFinished(position, output))
+                self.apply(endings[-1], now)
+        return endings
 
     def unmet(self, row: Row) -> list[str]:
         """Ids of the subgoals that a row still waits for."""
@@ -188,6 +278,7 @@ class Board:
             ok=states.count(State.OK),
             flaky=sum(row.is_flaky for row in self.rows),
             by_fallback=sum(row.is_fallback for row in self.rows),
+            kept=sum(row.is_kept for row in self.rows),
             failed=states.count(State.FAILED),
             blocked=states.count(State.BLOCKED),
             skipped=states.count(State.SKIPPED),
@@ -201,6 +292,18 @@ class Board:
         """What all finished attempts took together."""
         return sum(row.agent_seconds for row in self.rows)
 
+    def spent(self) -> Spent:
+        """What the whole run has spent so far."""
+        return Spent.together(row.spent for row in self.rows)
+
+    def held(self, tool: str) -> int:
+        """How many subgoals could start if this tool were not parked."""
+        open_ids = {row.id for row in self.rows if row.output is None}
+        return sum(
+            row.tool == tool and row.state is State.WAITING and open_ids.isdisjoint(row.needs)
+            for row in self.rows
+        )
+
 
 def _apply(event: SubgoalStarted | SubgoalEvent | SubgoalFinished, row: Row, now: float) -> None:
     match event:
@@ -210,35 +313,55 @@ def _apply(event: SubgoalStarted | SubgoalEvent | SubgoalFinished, row: Row, now
         case SubgoalEvent(event=inner):
             _hear(row, inner, now)
         case SubgoalFinished(output=output):
+            # An agent's attempts have told what they took; the plain LLM makes none.
+            by_llm = row.state is State.FALLBACK or not row.attempt
+            is_new = output.fallback and not output.kept
+            if output.result and is_new and by_llm and row.stand_in is None:
+                _count(output.result, row)
             row.state = State(output.outcome)
             row.output = output
             row.finished = now
             row.last_line = _last_line(output.output) or row.last_line
-            if output.fallback:
-                row.agent_seconds += output.seconds
 
 
 def _hear(row: Row, event: Event, now: float) -> None:
     match event:
         case AttemptStarted(attempt, attempts):
-            row.state = State.RUNNING
+            row.state = State.RUNNING if row.stand_in is None else State.FALLBACK
             row.attempt, row.attempts = attempt, attempts
-        case OutputLine(text=text):
-            # Blank lines tell nothing.
-            row.last_line = text if text.strip() else row.last_line
+            row.recent.clear()
+        case OutputLine(text=text) if text.strip():
+            row.last_line = text
+            row.recent.append(text)
         case Warned(text):
             row.warnings.append(text)
             row.last_line = text
         case AttemptFinished(result=result):
-            row.agent_seconds += result.execution_time
+            _count(result, row)
         case RetryScheduled(delay=delay, reason=reason):
             row.state = State.RETRYING
             row.reason = reason
             row.retry_at = now + delay
-        case FallbackStarted(reason):
+        case FallbackStarted(reason, agent):
             row.state = State.FALLBACK
             row.reason = reason
+            row.stand_in = agent
             row.last_line = ""
+            row.recent.clear()
+        case _:
+            pass
+
+
+def _count(result: SpawnResult, row: Row) -> None:
+    row.agent_seconds += result.execution_time
+    row.spent += Spent.by(result)
+    row.tool = result.tool or row.tool
+
+
+def _sum(one: _Number | None, other: _Number | None) -> _Number | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
 
 
 def _last_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from aurora_soar.events import RunEvent
 from aurora_soar.views.board import Board
+from aurora_soar.views.estimate import Forecast
 from aurora_soar.views.table import frame
 from aurora_soar.views.theme import Glyphs
 from aurora_spawner import safe_line
@@ -18,15 +20,30 @@ __all__ = ["LiveView"]
 
 
 class LiveView:
-    """Draws the board whenever it is told that time has passed."""
+    """Draws the board whenever it is told that time has passed.
+
+    Args:
+        board: The run.
+        console: Where to draw.
+        glyphs: What the table is made of.
+        clock: Seconds, the ones that the board is fed with.
+        wall: What time it is for people.
+    """
 
     def __init__(
-        self, board: Board, console: Console, glyphs: Glyphs, clock: Callable[[], float]
+        self,
+        board: Board,
+        console: Console,
+        glyphs: Glyphs,
+        clock: Callable[[], float],
+        wall: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._board = board
         self._console = console
         self._glyphs = glyphs
         self._clock = clock
+        self._wall = wall
+        self._forecast = Forecast()
         self._size = console.size
         self._live = self._fresh()
 
@@ -71,5 +88,14 @@ class LiveView:
     def _table(self, size: ConsoleDimensions) -> Group:
         # The last column and the last line stay free: a terminal would wrap or scroll there.
         width, height = size.width - 1, size.height - 1
-        now = self._clock()
-        return Group(*frame(self._board, now, width=width, height=height, glyphs=self._glyphs))
+        now, moment = self._clock(), self._wall()
+        lines = frame(
+            self._board,
+            now,
+            width=width,
+            height=height,
+            glyphs=self._glyphs,
+            when=lambda at: f"{moment + timedelta(seconds=at - now):%H:%M:%S}",
+            forecast=self._forecast.said(self._board, now),
+        )
+        return Group(*lines)

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from aurora_soar.events import (
+    BudgetWarned,
+    CircuitChanged,
     RunEvent,
     SubgoalEvent,
     SubgoalFinished,
@@ -23,7 +25,15 @@ from aurora_soar.events import (
 )
 from aurora_soar.results import Outcome
 from aurora_soar.views.board import Board, Row, State
-from aurora_soar.views.theme import STYLES, VERBS, Glyphs, first_line
+from aurora_soar.views.theme import (
+    STYLES,
+    VERBS,
+    Glyphs,
+    circuit_words,
+    first_line,
+    money,
+    spent_words,
+)
 from aurora_spawner import (
     FallbackStarted,
     RetryScheduled,
@@ -84,8 +94,16 @@ class PlainView:
                 self._line("PARKED", "yellow", safe_line(tool), said)
             case ToolResumed(tool):
                 self._line("RESUMED", "", safe_line(tool))
-            case _:
-                pass
+            case CircuitChanged(agent, state, _, retry_in):
+                probe = "" if retry_in is None else f", probe in {format_duration(retry_in)}"
+                style = {"open": "red", "half_open": "yellow", "closed": "green"}[state]
+                said = f"{circuit_words(event)}{probe}"
+                self._line("CIRCUIT", style, safe_line(agent), said)
+            case BudgetWarned(spent, limit, unit):
+                shown = [money(each) if unit == "USD" else f"{each:.0f}" for each in (spent, limit)]
+                said = f"{shown[0]} of {shown[1]}{'' if unit == 'USD' else ' tokens'} spent"
+                over = "; nothing new starts" if spent >= limit else ""
+                self._line("BUDGET", "yellow", said + over)
 
     def _saw(self, event: SubgoalStarted | SubgoalEvent | SubgoalFinished, row: Row) -> None:
         match event:
@@ -94,14 +112,17 @@ class PlainView:
             case SubgoalEvent(event=RetryScheduled(delay=delay, reason=reason)):
                 said = f"{row.attempt}/{row.attempts} {first_line(reason)}, next in {delay:.0f}s"
                 self._change(State.RETRYING, row, said)
-            case SubgoalEvent(event=FallbackStarted(reason)):
-                self._change(State.FALLBACK, row, first_line(reason))
+            case SubgoalEvent(event=FallbackStarted(reason, agent)):
+                to = "" if agent is None else f"to {safe_line(agent)}: "
+                self._change(State.FALLBACK, row, to + first_line(reason))
             case SubgoalEvent(event=Warned(text)):
                 self._line("WARN", "yellow", safe_line(row.id), first_line(text))
             case SubgoalFinished(output=output):
                 self._change(row.state, row, self._ending(row))
                 if output.outcome is Outcome.FAILED and output.result is not None:
                     self._tail(output.result)
+                    if row.log is not None:
+                        self._aside(f"log: {row.log}")
             case _:
                 pass
 
@@ -121,12 +142,16 @@ class PlainView:
             if row.is_under_way
         )
         done = f"{totals.done}/{len(self._board.rows)} done"
-        self._line("RUNNING", "", f"{done} {self._glyphs.dot} {under_way}")
+        parked = ", ".join(f"{safe_line(tool)} parked" for tool in self._board.parked)
+        said = filter(None, (done, spent_words(self._board), under_way, parked))
+        self._line("RUNNING", "", f" {self._glyphs.dot} ".join(said))
 
     def stop(self) -> None:
         """Show nothing: the last line was the last change."""
 
     def _ending(self, row: Row) -> str:
+        if row.is_kept:
+            return "kept"
         seconds = row.seconds(self._clock())
         if seconds is None:
             return first_line(row.output.error if row.output else "")
@@ -140,7 +165,10 @@ class PlainView:
     def _tail(self, result: SpawnResult) -> None:
         said = "\n".join(text.rstrip() for text in (result.output, result.stderr) if text.strip())
         for line in said.split("\n")[-_TAIL:] if said else ():
-            self._print(Text(f"{'':>{8 + 1 + _VERB}}  {safe_line(line)}", style="dim"))
+            self._aside(line)
+
+    def _aside(self, text: str) -> None:
+        self._print(Text(f"{'':>{8 + 1 + _VERB}}  {safe_line(text)}", style="dim"))
 
     def _change(self, state: State, row: Row, said: str) -> None:
         self._line(VERBS[state], STYLES[state], f"{safe_line(row.id):<{self._ids}}", said)

@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-from aurora_soar.views.board import State
+from aurora_soar.events import CircuitChanged
+from aurora_soar.views.board import Board, State
 from aurora_spawner import safe_line
 
-__all__ = ["ASCII", "STYLES", "UNICODE", "VERBS", "Glyphs", "first_line", "glyphs_for"]
+__all__ = [
+    "ASCII",
+    "STYLES",
+    "UNICODE",
+    "VERBS",
+    "Glyphs",
+    "circuit_words",
+    "first_line",
+    "glyphs_for",
+    "money",
+    "spent_words",
+]
 
 # What a line shows of an agent's words, characters; a screen is narrower, a pipe is not.
 _LONGEST = 400
@@ -21,12 +33,14 @@ class Glyphs:
 
     Attributes:
         states: One cell for each state.
+        parked: Before a tool that a provider's limit has parked.
         dot: Between parts of a line.
         dash: For nothing.
         ellipsis: For what was left out.
     """
 
     states: Mapping[State, str]
+    parked: str
     dot: str
     dash: str
     ellipsis: str
@@ -44,6 +58,7 @@ UNICODE = Glyphs(
         State.SKIPPED: "–",
         State.UNFINISHED: "✕",
     },
+    parked="◷",
     dot="·",
     dash="–",
     ellipsis="…",
@@ -60,6 +75,7 @@ ASCII = Glyphs(
         State.SKIPPED: "-",
         State.UNFINISHED: "x",
     },
+    parked="o",
     dot="|",
     dash="-",
     ellipsis="~",
@@ -93,12 +109,45 @@ VERBS: Mapping[State, str] = {
 
 def glyphs_for(stream: TextIO) -> Glyphs:
     """The Unicode glyphs, if the stream's encoding can carry them."""
-    wanted = "".join((*UNICODE.states.values(), UNICODE.dot, UNICODE.dash, UNICODE.ellipsis))
+    signs = (UNICODE.parked, UNICODE.dot, UNICODE.dash, UNICODE.ellipsis)
+    wanted = "".join((*UNICODE.states.values(), *signs))
     try:
         wanted.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE
+
+
+def money(usd: float) -> str:
+    """US dollars to the cent; less than that is not nothing."""
+    return "<$0.01" if 0 < usd < 0.005 else f"${usd:.2f}"
+
+
+def spent_words(board: Board) -> str:
+    """What was spent, of what budget: `$1.84 of $12.00`; empty if there is nothing to say.
+
+    A plus sign says that some attempts told no cost, a question mark that none did.
+    """
+    spent, budget = board.spent(), board.budget_usd
+    if spent.usd is not None:
+        said = money(spent.usd) + ("+" if spent.untold else "")
+    elif budget is None:
+        return ""
+    else:
+        said = "?" if spent.untold else money(0)
+    return said if budget is None else f"{said} of {money(budget)}"
+
+
+def circuit_words(circuit: CircuitChanged) -> str:
+    """How a circuit stands: `open (2 failures)`, `half open, a probe may run`, `closed`."""
+    match circuit.state:
+        case "open":
+            count = circuit.failures
+            return f"open ({count} failure{'' if count == 1 else 's'})"
+        case "half_open":
+            return "half open, a probe may run"
+        case "closed":
+            return "closed"
 
 
 def first_line(text: str | None) -> str:

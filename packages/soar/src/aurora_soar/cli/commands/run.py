@@ -10,6 +10,7 @@ import typer
 
 from aurora_soar.cli.commands.check import describe_and_exit
 from aurora_soar.cli.conductor import Shown, conduct
+from aurora_soar.cli.exports import ExportFiles, Exports
 from aurora_soar.cli.options import (
     AsJson,
     Budget,
@@ -29,7 +30,7 @@ from aurora_soar.cli.options import (
 )
 from aurora_soar.cli.places import HOME
 from aurora_soar.cli.plans import prepare_or_exit, tell_missing
-from aurora_soar.cli.streams import outputs
+from aurora_soar.cli.streams import complain, outputs
 from aurora_soar.runs import RunFolder, RunRequest
 from aurora_spawner import ExitCode, Journal, Progress, supervise, surroundings
 
@@ -52,12 +53,28 @@ def run_command(
     permissions: MayDo = "read-only",
     progress: ShownAs = Progress.AUTO,
     as_json: AsJson = False,
+    events: Annotated[
+        str | None,
+        typer.Option("--events", metavar="FILE", help="What happens as JSON lines; - for stdout."),
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="The run as a page.")
+    ] = None,
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="The results as JUnit XML.")
+    ] = None,
+    trace: Annotated[
+        str | None, typer.Option("--trace", metavar="FILE", help="A trace for ui.perfetto.dev.")
+    ] = None,
     quiet: Quiet = False,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Start nothing: the same as check.")
     ] = False,
 ) -> None:
     """Run a plan."""
+    if as_json and events == "-":
+        complain("--json and --events - both want standard output; give --events a file")
+        raise typer.Exit(ExitCode.USAGE)
     request = RunRequest(
         plan,
         jobs=jobs,
@@ -79,9 +96,10 @@ def run_command(
         raise typer.Exit(ExitCode.NO_TOOL)
     # From here on there are agents, and whatever kills us must not leave them running.
     supervise()
+    exports = Exports(ExportFiles(events, html, junit, trace))
     subgoals = [subgoal.id for subgoal in prepared.plan.subgoals]
     folder = RunFolder.create(HOME, subgoals)
     folder.write_request(replace(request, plan_file=os.path.abspath(plan)).to_text(subgoals))
     with Journal.open(folder.journal, surroundings=surroundings()) as journal:
-        shown = Shown(progress, as_json, quiet)
+        shown = Shown(progress, as_json, quiet, exports)
         raise typer.Exit(conduct(prepared, request, folder, shown, journal))
