@@ -27,6 +27,9 @@ MAY_NAME = {
 }
 """Which siblings a package may name at all."""
 
+OPEN_TO_ALL = frozenset({"aurora_circuit_breaker.stores.sqlite"})
+"""Public modules that siblings may name beside a package's top: what not everybody should load."""
+
 OPEN_TO_TESTS = frozenset({"aurora_spawner.testing"})
 """Public subpackages that tests may name beside a package's top."""
 
@@ -60,9 +63,10 @@ def tree(path: Path) -> ast.Module:
 
 @cache
 def public(module: str) -> frozenset[str]:
-    """The names in the `__all__` of a package or subpackage."""
+    """The names in the `__all__` of a package or module."""
     package = module.partition(".")[0]
-    init = folder(package) / "src" / Path(*module.split(".")) / "__init__.py"
+    path = folder(package) / "src" / Path(*module.split("."))
+    init = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return frozenset(declared(tree(init)) or ())
 
 
@@ -110,7 +114,7 @@ def references(module: ast.Module, package: str) -> Iterator[tuple[ast.stmt | as
 def trespasses(package: str, paths: list[Path], also_open: frozenset[str]) -> list[str]:
     """Uses of a sibling that are not its public names."""
     wide_open = MAY_NAME[package] | {
-        m for m in also_open if m.partition(".")[0] in MAY_NAME[package]
+        m for m in also_open | OPEN_TO_ALL if m.partition(".")[0] in MAY_NAME[package]
     }
     return [
         f"{place(path, node)}: {module} {name}".rstrip()

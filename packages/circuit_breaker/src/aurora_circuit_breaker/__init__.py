@@ -17,9 +17,12 @@ from .events import (
 from .health import HealthStatus
 from .permits import CircuitOpenError, Guard, Permit
 from .policy import Backoff, FailureRate, FailureType, Kind, SlowCalls
+from .state import Change, Forced, State
+from .stores import Store, StoreDownError
 
 __all__ = [
     "Backoff",
+    "Change",
     "CircuitBreaker",
     "CircuitClosed",
     "CircuitEvent",
@@ -31,12 +34,16 @@ __all__ = [
     "FailureCounted",
     "FailureRate",
     "FailureType",
+    "Forced",
     "Guard",
     "HealthStatus",
     "Kind",
     "Permit",
     "ProbeStarted",
     "SlowCalls",
+    "State",
+    "Store",
+    "StoreDownError",
     "StoreEvent",
     "StoreLost",
     "StoreRecovered",

@@ -24,6 +24,8 @@ from ..state import HEALTHY, Change, State, admit, idle_since
 from .boot_clock import Agreement, agree, now, this_boot
 from .protocol import SURROGATES, StoreDownError
 
+__all__ = ["SqliteStore"]
+
 Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
 

@@ -1,0 +1,225 @@
+"""Circuits that outlive a run: what one learns of an agent holds for the next one.
+
+They lie in one file of the user's, which all projects share. So each has a key: the project, the
+agent, and a digest of what the agent is. Another project's agent of the same name is another one,
+and so is the same agent with another tool or another persona.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISREG
+from typing import TypeVar
+
+from aurora_circuit_breaker import (
+    Change,
+    CircuitBreaker,
+    Forced,
+    HealthStatus,
+    State,
+    Store,
+)
+from aurora_circuit_breaker.stores.sqlite import SqliteStore
+from aurora_soar.agents import Agent
+from aurora_soar.folders import make_private
+
+__all__ = ["ANY_DEFINITION", "Circuit", "CircuitKey", "Circuits", "ProjectStore", "definition_of"]
+
+Argument = TypeVar("Argument")
+
+ANY_DEFINITION = "*"
+"""The definition under which an agent is isolated, whatever it is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitKey:
+    """Whose circuit it is.
+
+    Attributes:
+        project: The top folder of the project.
+        agent_id: The agent's name in it.
+        definition: A digest of what the agent is, see `definition_of`.
+    """
+
+    project: str
+    agent_id: str
+    definition: str
+
+    def __str__(self) -> str:
+        return json.dumps([self.project, self.agent_id, self.definition])
+
+    @classmethod
+    def parse(cls, text: str) -> CircuitKey | None:
+        """The key that a text stands for; None if it is somebody else's."""
+        try:
+            project, agent_id, definition = json.loads(text)
+        except (TypeError, ValueError):
+            return None
+        return cls(str(project), str(agent_id), str(definition))
+
+
+def definition_of(agent: Agent, *, tool: str | None, model: str | None) -> str:
+    """A digest of what an agent is: whoever is changed begins without a past.
+
+    A program is also the files that its command names, as they are now: one that was repaired is
+    another one.
+
+    Args:
+        agent: The agent.
+        tool: Who answers for agents that name no tool.
+        model: The model of agents that name none.
+    """
+    said = {"tool": tool, "model": model, **agent.config, "description": str(agent.description)}
+    if agent.config.get("command"):
+        # Whatever the tool of the others is.
+        del said["tool"], said["model"]
+        said["files"] = [_version_of(word) for word in agent.config["command"]]
+    text = json.dumps(said, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _version_of(word: str) -> object:
+    """When a file was changed, and its size; None for what is no file."""
+    try:
+        found = os.stat(word)
+    except (OSError, ValueError):
+        return None
+    return (found.st_mtime_ns, found.st_size) if S_ISREG(found.st_mode) else None
+
+
+class ProjectStore:
+    """The circuits of one project's agents, under the names that they have in it.
+
+    Args:
+        store: Where the circuits of all projects are.
+        project: The project.
+        definitions: What each agent is, by its name; "" for one that is not named.
+    """
+
+    def __init__(self, store: Store, project: Path, definitions: Mapping[str, str]) -> None:
+        self.held = store.held
+        self._store = store
+        self._project = str(project)
+        self._definitions = definitions
+
+    def update(
+        self, agent_id: str, change: Change[Argument], argument: Argument
+    ) -> tuple[State, State, float]:
+        """See `aurora_circuit_breaker.Store`."""
+        return self._store.update(self._key(agent_id), change, argument)
+
+    def look(self, agent_id: str, /) -> tuple[State, float]:
+        """See `aurora_circuit_breaker.Store`."""
+        return self._store.look(self._key(agent_id))
+
+    def __iter__(self) -> Iterator[str]:
+        """The agents of whom something is known at this moment."""
+        for text in self._store:
+            key = CircuitKey.parse(text)
+            if key is not None and text == self._key(key.agent_id):
+                yield key.agent_id
+
+    def _key(self, agent_id: str) -> str:
+        isolated = str(CircuitKey(self._project, agent_id, ANY_DEFINITION))
+        # Looked up each time: an agent may be isolated while a run goes on.
+        state, _ = self._store.look(isolated)
+        if isinstance(state, Forced):
+            return isolated
+        return str(CircuitKey(self._project, agent_id, self._definitions.get(agent_id, "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """One circuit of the file, as people are told of it."""
+
+    key: CircuitKey
+    health: HealthStatus
+
+    @property
+    def is_isolation(self) -> bool:
+        """Whether somebody isolated the agent."""
+        return self.key.definition == ANY_DEFINITION
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it is more than a trace of what is over."""
+        return self.health["state"] != "closed" or self.health["failure_count"] > 0
+
+
+class Circuits:
+    """The file with the circuits of all projects.
+
+    Args:
+        folder: The folder that it lies in, see `aurora_soar.folders.state_folder`.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "circuits.db"
+        self._store = SqliteStore(self.path)
+
+    def breaker(self, project: Path, definitions: Mapping[str, str]) -> CircuitBreaker:
+        """A breaker for the agents of a project; it judges by itself while the file is lost (F52).
+
+        Args:
+            project: See `ProjectStore`.
+            definitions: See `ProjectStore`.
+        """
+        # Who cannot make the folder cannot open the file, and is told so then.
+        with contextlib.suppress(OSError):
+            make_private(self.path.parent)
+        return CircuitBreaker(store=ProjectStore(self._store, project, definitions))
+
+    def known(self) -> list[Circuit]:
+        """Every circuit of which something is known, by project and agent.
+
+        Raises:
+            StoreDownError: The file cannot be read.
+        """
+        if not self.path.exists():
+            return []
+        keys = [key for text in self._store if (key := CircuitKey.parse(text)) is not None]
+        keys.sort(key=lambda key: (key.project, key.agent_id, key.definition))
+        breaker = self._opened()
+        circuits = [Circuit(key, breaker.get_health_status(str(key))) for key in keys]
+        return [each for each in circuits if each.says_something]
+
+    def isolate(self, project: Path, agent_id: str) -> None:
+        """Let nobody in the project run the agent, from now on and whatever it is made of.
+
+        Raises:
+            StoreDownError: The file cannot be written.
+            OSError: Its folder cannot be made.
+        """
+        make_private(self.path.parent)
+        self._opened().force_open(str(CircuitKey(str(project), agent_id, ANY_DEFINITION)))
+
+    def reset(self, keys: Iterable[CircuitKey]) -> None:
+        """Forget what is known, isolation included.
+
+        Raises:
+            StoreDownError: The file cannot be written.
+        """
+        breaker = self._opened()
+        for key in keys:
+            breaker.reset(str(key))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._store.close()
+
+    def _opened(self) -> CircuitBreaker:
+        """A breaker whose agents are all keys of the file, if that can be used.
+
+        Left to itself a breaker would go on without it, which is no use to somebody who asks.
+        """
+        list(self._store)
+        return CircuitBreaker(store=self._store, kind_of=None)
