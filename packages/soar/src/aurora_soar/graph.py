@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
-__all__ = ["critical_path", "find_cycle", "heights", "resolve_references"]
+__all__ = ["ancestors", "critical_path", "find_cycle", "heights", "resolve_references"]
 
 _Node = TypeVar("_Node", bound=Hashable)
 
@@ -57,6 +57,15 @@ def resolve_references(
         named = " -> ".join(str(names[position][0]) for position in circle)
         raise ValueError(f"subgoals form a cycle: {named}")
     return resolved
+
+
+def ancestors(needs: Sequence[Iterable[int]]) -> list[set[int]]:
+    """For each node all that have to be done before it, near and far."""
+    found: list[set[int]] = [set() for _ in needs]
+    for node in _order(needs):
+        for needed in needs[node]:
+            found[node] |= {needed} | found[needed]
+    return found
 
 
 def heights(needs: Sequence[Iterable[int]]) -> list[int]:

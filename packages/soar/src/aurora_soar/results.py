@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from aurora_soar.workplaces import Changes
 from aurora_spawner import SpawnResult
 
 __all__ = ["AgentOutput", "CollectResult", "Outcome"]
@@ -39,6 +40,7 @@ class AgentOutput:
         answered_by: The agent whose answer it is, where it is another one's: a fallback that the
             agent names.
         kept: The result is an earlier run's; nobody was asked.
+        changes: What the last attempt changed, where it had a worktree of its own.
     """
 
     subgoal_index: int
@@ -49,6 +51,7 @@ class AgentOutput:
     result: SpawnResult | None = None
     answered_by: str | None = None
     kept: bool = False
+    changes: Changes | None = None
 
     @property
     def success(self) -> bool:

@@ -1,7 +1,15 @@
 """The phases of a run."""
 
 from aurora_soar.phases.collect import execute_agents, persona_of
-from aurora_soar.phases.question import content_of, task_of
+from aurora_soar.phases.question import content_of, permissions_of, task_of
 from aurora_soar.phases.settings import Memo, Settings
 
-__all__ = ["Memo", "Settings", "content_of", "execute_agents", "persona_of", "task_of"]
+__all__ = [
+    "Memo",
+    "Settings",
+    "content_of",
+    "execute_agents",
+    "permissions_of",
+    "persona_of",
+    "task_of",
+]

@@ -119,6 +119,7 @@ class Asking:
             result=result,
             answered_by=self._answered_by,
             kept=not self._asked,
+            changes=self._services.places.changes(self._assignment.position),
         )
 
     def _skipped(self, reason: str) -> AgentOutput:
@@ -268,7 +269,12 @@ class Asking:
         plain = {name: getattr(task, name) for name in _PLAIN}
         return RecoverableTask(
             **{**plain, "session_id": session_id},
-            spawn=Attempts(self._services.spawn, self._assignment.check, self._nonce),
+            spawn=Attempts(
+                self._services.spawn,
+                self._assignment.check,
+                self._nonce,
+                self._services.places.place(self._assignment.position),
+            ),
             max_retries=self._assignment.retries,
             fallback_to_llm=self._settings.fallback_to_llm and is_last,
             fallback_prompt=question,

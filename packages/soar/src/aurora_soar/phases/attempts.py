@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from aurora_soar.environment import missing_hint
 from aurora_soar.phases.settings import Run
+from aurora_soar.workplaces import NoPlaceError, Place, where_we_stand
 from aurora_spawner import FailureType, Limits, SpawnResult, SpawnTask, run_process
 
-__all__ = ["Attempts", "Place", "where_we_stand"]
+__all__ = ["Attempts"]
 
 # What an agent is told of a check that it did not pass, characters, from its end.
 _TOLD = 4000
-
-Place = Callable[[SpawnTask], AbstractAsyncContextManager[SpawnTask]]
-"""Where an attempt works: gives the task with its folder, and clears up after it."""
-
-
-@contextlib.asynccontextmanager
-async def where_we_stand(task: SpawnTask) -> AsyncIterator[SpawnTask]:
-    """The place of those who share one folder."""
-    yield task
 
 
 class Attempts:
@@ -51,10 +40,15 @@ class Attempts:
         """One attempt."""
         if self._complaint:
             task = replace(task, prompt=f"{task.prompt}\n\n{self._complaint}")
-        async with self._place(task) as placed:
-            result = await self._spawn(placed)
-            if result.success and self._check:
-                result = await self._checked(placed, result)
+        try:
+            async with self._place(task) as placed:
+                result = await self._spawn(placed)
+                if result.success and self._check:
+                    result = await self._checked(placed, result)
+        except NoPlaceError as error:
+            # Like a check that fails: the agent is not to blame, and its circuit stays as it is.
+            failed = SpawnResult.failed(str(error))
+            return replace(failed, failure_type=FailureType.CHECK_FAILED)
         return _hinted(task, result)
 
     async def _checked(self, task: SpawnTask, result: SpawnResult) -> SpawnResult:

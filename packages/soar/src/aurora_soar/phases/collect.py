@@ -20,10 +20,18 @@ from aurora_soar.graph import critical_path, heights
 from aurora_soar.matching import AgentMatcher, plain_persona
 from aurora_soar.phases.asking import Asking
 from aurora_soar.phases.circuits import circuits_told
-from aurora_soar.phases.settings import KeptAt, Memo, Services, Settings, always_run, kept_nowhere
+from aurora_soar.phases.settings import (
+    KeptAt,
+    Memo,
+    Services,
+    Settings,
+    always_run,
+    kept_nowhere,
+)
 from aurora_soar.prompt import ANSWER_BUDGET, Told
 from aurora_soar.results import AgentOutput, CollectResult, Outcome
 from aurora_soar.tally import Tally
+from aurora_soar.workplaces import OneForAll, Workplaces
 from aurora_spawner import (
     PRESETS,
     OnProgress,
@@ -73,6 +81,7 @@ async def execute_agents(
     answer_budget: int = ANSWER_BUDGET,
     kept_at: KeptAt = kept_nowhere,
     memo: Memo = always_run,
+    places: Workplaces | None = None,
     stop: asyncio.Event | None = None,
 ) -> CollectResult:
     """Run every assignment to its end, as parallel as dependencies and the limits allow.
@@ -107,6 +116,8 @@ async def execute_agents(
         answer_budget: Characters that the answers of others may take in one prompt.
         kept_at: Where the whole answer of an assignment is kept, by its position.
         memo: Knows results of earlier runs, and keeps those of this one.
+        places: Where attempts work; None: all of them where we stand, unless their agent's
+            config names a `cwd`.
         stop: Once it is set, nothing new starts; what runs may finish.
 
     Returns:
@@ -153,6 +164,7 @@ async def execute_agents(
         get_circuit_breaker() if breaker is None else breaker,
         registry or AgentRegistry(),
         memo,
+        places or OneForAll(),
         on_progress=on_progress,
         emit=emit,
         stop=stop,
@@ -190,6 +202,7 @@ class _Collect:
         breaker: CircuitBreaker,
         registry: AgentRegistry,
         memo: Memo,
+        places: Workplaces,
         *,
         on_progress: OnProgress | None,
         emit: Quiet[[RunEvent]],
@@ -220,6 +233,7 @@ class _Collect:
             spawn=lambda task: spawn(task),  # noqa: PLW0108 - looked up when called
             recover=lambda task: spawn_with_retry_and_fallback(task),  # noqa: PLW0108 - likewise
             memo=memo,
+            places=places,
             deadline=self._deadline,
             now=asyncio.get_running_loop().time,
             emit=emit,
@@ -324,6 +338,8 @@ class _Collect:
 
     def _finish(self, assignment: Assignment, output: AgentOutput) -> None:
         self._outputs[assignment.position] = output
+        if not output.success:
+            self._services.places.refuse(assignment.position)
         self._emit(SubgoalFinished(assignment.position, output))
         self._done[assignment.position].set()
 

@@ -13,6 +13,7 @@ from aurora_soar.assignments import Assignment
 from aurora_soar.events import RunEvent
 from aurora_soar.prompt import ANSWER_BUDGET
 from aurora_soar.tally import Tally
+from aurora_soar.workplaces import Workplaces
 from aurora_spawner import PRESETS, Permissions, Policy, RecoverableTask, SpawnResult, SpawnTask
 
 __all__ = ["KeptAt", "Memo", "Run", "Services", "Settings", "always_run", "kept_nowhere"]
@@ -87,6 +88,7 @@ class Services:
         spawn: Runs one attempt; `collect`'s own, looked up when it is called.
         recover: Runs a task with retries and fallback; likewise.
         memo: Remembers results.
+        places: Where attempts work.
         deadline: When no retry starts any more, seconds on the loop's clock.
         now: Seconds on that clock.
         emit: Gets events.
@@ -101,6 +103,7 @@ class Services:
     spawn: Run
     recover: Callable[[RecoverableTask], Awaitable[SpawnResult]]
     memo: Memo
+    places: Workplaces
     deadline: Callable[[], float]
     now: Callable[[], float]
     emit: Callable[[RunEvent], None]
