@@ -8,32 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from aurora_soar.agents import AgentInfo, AgentRegistry
-from aurora_spawner import parse_duration
+from aurora_soar.plan.values import AtLeastOne, Command, Count, Name, Seconds, items, words
 
 __all__ = ["Defaults", "Isolation", "Limits", "Plan", "PlanAgent", "PlanSubgoal"]
 
-
-def _words(value: object) -> object:
-    if isinstance(value, str):
-        raise ValueError('must be a list of words, as in ["make", "test"]')
-    return _items(value)
-
-
-def _items(value: object) -> object:
-    # Strictness would refuse a list where a tuple is kept.
-    return tuple(value) if isinstance(value, list) else value
-
-
-Name = Annotated[str, Field(min_length=1)]
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
-Command = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
 
 Isolation: TypeAlias = Literal["worktree", "none"]
 """Where an agent that may write works: in a git worktree of its own, or where we stand."""
@@ -41,6 +24,9 @@ Isolation: TypeAlias = Literal["worktree", "none"]
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+_SomeTable = TypeVar("_SomeTable", bound=_Table)
 
 
 class Limits(_Table):
@@ -106,7 +92,7 @@ class PlanAgent(_Table):
     base: Name | None = None
     fallback: Name | None = None
     env: Literal["inherit", "minimal"] | None = None
-    pass_env: Annotated[tuple[Name, ...], BeforeValidator(_words)] | None = None
+    pass_env: Annotated[tuple[Name, ...], BeforeValidator(words)] | None = None
     permissions: Literal["read-only", "workspace-write", "full-access"] | None = None
     max_concurrent: AtLeastOne | None = None
     isolation: Isolation | None = None
@@ -147,7 +133,7 @@ class PlanSubgoal(_Table):
     description: str | None = None
     description_file: Name | None = None
     agent: Name | None = None
-    depends_on: Annotated[tuple[Name, ...], BeforeValidator(_items)] = ()
+    depends_on: Annotated[tuple[Name, ...], BeforeValidator(items)] = ()
     on_dependency_failure: Literal["skip", "run", "stop"] = "skip"
     timeout: Seconds | None = None
     retries: Count | None = None
@@ -170,7 +156,7 @@ class Plan(_Table):
     limits: Limits = Limits()
     defaults: Defaults = Defaults()
     agents: dict[str, PlanAgent] = {}
-    subgoals: Annotated[tuple[PlanSubgoal, ...], BeforeValidator(_items)] = ()
+    subgoals: Annotated[tuple[PlanSubgoal, ...], BeforeValidator(items)] = ()
 
     def agent_id(self, subgoal: PlanSubgoal) -> str:
         """Who gets a subgoal."""
@@ -191,12 +177,14 @@ class Plan(_Table):
         timeout: float | None = None,
         retries: int | None = None,
         budget_usd: float | None = None,
+        isolation: Isolation | None = None,
         fail_fast: bool = False,
     ) -> Plan:
         """The plan with these in the place of its own, where they are not None.
 
-        `timeout` and `retries` hold for every subgoal, whatever it says itself; with `fail_fast`
-        each of them is critical. A budget in dollars replaces one in tokens.
+        `timeout` and `retries` hold for every subgoal, whatever it says itself, and `isolation`
+        for every agent; with `fail_fast` each subgoal is critical. A budget in dollars replaces
+        one in tokens.
         """
         own = {"timeout": timeout, "retries": retries, "is_critical": fail_fast or None}
         limits: dict[str, Any] = {"max_concurrent": max_concurrent, "budget_usd": budget_usd}
@@ -204,10 +192,36 @@ class Plan(_Table):
         limits = {key: value for key, value in limits.items() if value is not None}
         if budget_usd is not None:
             limits["budget_tokens"] = None
+        isolated = {} if isolation is None else {"isolation": isolation}
         return self.model_copy(
             update={
                 "limits": self.limits.model_copy(update=limits),
+                "defaults": self.defaults.model_copy(update=isolated),
+                "agents": {
+                    name: agent.model_copy(update=isolated) for name, agent in self.agents.items()
+                },
                 "subgoals": tuple(each.model_copy(update=changed) for each in self.subgoals),
+            }
+        )
+
+    def filled(
+        self,
+        *,
+        max_concurrent: int | None = None,
+        timeout: float | None = None,
+        retries: int | None = None,
+        budget_usd: float | None = None,
+        isolation: Isolation | None = None,
+    ) -> Plan:
+        """The plan with these where it says nothing itself, where they are not None."""
+        limits: dict[str, Any] = {"max_concurrent": max_concurrent}
+        if self.limits.budget_tokens is None:
+            limits["budget_usd"] = budget_usd
+        defaults = {"timeout": timeout, "retries": retries, "isolation": isolation}
+        return self.model_copy(
+            update={
+                "limits": _filled(self.limits, limits),
+                "defaults": _filled(self.defaults, defaults),
             }
         )
 
@@ -240,3 +254,13 @@ class Plan(_Table):
         while agent.base is not None:
             agent = agent.over(self.agents[agent.base])
         return agent
+
+
+def _filled(table: _SomeTable, values: dict[str, Any]) -> _SomeTable:
+    """The table with these values for the keys that it does not have itself."""
+    new = {
+        key: value
+        for key, value in values.items()
+        if value is not None and key not in table.model_fields_set
+    }
+    return table.model_copy(update=new)

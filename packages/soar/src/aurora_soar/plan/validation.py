@@ -12,18 +12,21 @@ from aurora_soar.plan.lines import KeyPath
 from aurora_soar.plan.model import Defaults, Limits, Plan, PlanAgent, PlanSubgoal
 from aurora_soar.plan.problems import Fault, did_you_mean, label
 
-__all__ = ["validate"]
+__all__ = ["validate", "wrong_value"]
 
 # What a message shows of a wrong value, characters.
 _SHOWN = 40
 
 # Where pydantic's own words are not those of somebody who writes a plan.
 _MUST_BE = {
+    "bool_parsing": "true or false",
     "bool_type": "true or false",
     "dict_type": "a table",
+    "float_parsing": "a number",
     "float_type": "a number",
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "at least {ge}",
+    "int_parsing": "a whole number",
     "int_type": "a whole number",
     "list_type": "a list",
     "model_type": "a table",
@@ -56,11 +59,12 @@ def _in_words(detail: Mapping[str, Any], data: Mapping[str, Any]) -> Fault:
         return Fault(path, f'"{key}" is missing{where}')
     if len(path) == 2 and path[0] in {"agents", "subgoals"}:
         # Not one of its keys: the agent or the subgoal itself.
-        return Fault(path, f"{where.removeprefix(' in ')} {_problem(detail)}")
-    return Fault(path, f'"{key}"{where}: {_problem(detail)}')
+        return Fault(path, f"{where.removeprefix(' in ')} {wrong_value(detail)}")
+    return Fault(path, f'"{key}"{where}: {wrong_value(detail)}')
 
 
-def _problem(detail: Mapping[str, Any]) -> str:
+def wrong_value(detail: Mapping[str, Any]) -> str:
+    """One of pydantic's errors as what a value must be, and what it is instead."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
