@@ -170,9 +170,13 @@ class Command:
         code = "from aurora_soar.cli import main; main()"
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", code, *arguments],
-            cwd=self.folder,
             env=environment,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+            **{
+                "cwd": self.folder,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                **options,
+            },
         )
         self.started.append(process)
         return process

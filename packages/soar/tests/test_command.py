@@ -118,7 +118,12 @@ def test_a_hostile_subgoal_id_stays_inside(soar: Command) -> None:
     ended = soar.run("run", soar.plan(plan))
     assert ended.code == 0
     assert "\x1b" not in ended.err
-    assert {path.name for path in soar.folder.iterdir()} == {".aurora", "bin", "plan.toml"}
+    assert {path.name for path in soar.folder.iterdir()} == {
+        ".aurora",
+        ".local",
+        "bin",
+        "plan.toml",
+    }
     assert len(list((soar.folder / ".aurora" / "runs").glob("*/*/output.txt"))) == 1
 
 

@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from aurora_soar.cli.commands import check_command, resume_command, run_command
+from aurora_soar.cli.commands import (
+    apply_command,
+    check_command,
+    circuits_command,
+    config_command,
+    isolate_command,
+    reset_command,
+    resume_command,
+    run_command,
+    schema_command,
+)
 from aurora_spawner import give_streams, report_bug
 
 __all__ = ["app", "main"]
@@ -57,3 +67,15 @@ def _root(
 app.command("run")(run_command)
 app.command("resume")(resume_command)
 app.command("check")(check_command)
+app.command("apply")(apply_command)
+
+circuits = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+circuits.callback()(circuits_command)
+circuits.command("reset")(reset_command)
+circuits.command("isolate")(isolate_command)
+app.add_typer(circuits, name="circuits")
+
+config = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+config.callback()(config_command)
+config.command("schema")(schema_command)
+app.add_typer(config, name="config")

@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from rich.text import Text
 
+from aurora_circuit_breaker import CircuitBreaker
 from aurora_soar.agents import Agent
 from aurora_soar.cli.about import about_run
 from aurora_soar.cli.exports import ExportFiles, Exports
@@ -43,6 +44,7 @@ from aurora_soar.views import (
     record,
     summary,
 )
+from aurora_soar.workplaces import Workplaces
 from aurora_spawner import (
     AttemptFinished,
     ExitCode,
@@ -87,6 +89,8 @@ def conduct(
     folder: RunFolder,
     shown: Shown,
     journal: Journal,
+    breaker: CircuitBreaker,
+    places: Workplaces,
     *,
     redo: Collection[str] = (),
     held_back: Mapping[str, str] = MappingProxyType({}),
@@ -99,13 +103,17 @@ def conduct(
         folder: The folder of the run.
         shown: How it shows itself.
         journal: The run's; what has a result in it is not run again.
+        breaker: Asked before each attempt.
+        places: Where attempts work.
         redo: Subgoals that run again although there is a result.
         held_back: Subgoals that do not run without a result, and why.
 
     Raises:
         OSError: Progress or results cannot be written.
     """
-    conductor = _Conductor(prepared, request, folder, shown, journal, redo, held_back)
+    conductor = _Conductor(
+        prepared, request, folder, shown, journal, breaker, places, redo, held_back
+    )
     return asyncio.run(conductor.conduct())
 
 
@@ -119,6 +127,8 @@ class _Conductor:
         folder: RunFolder,
         shown: Shown,
         journal: Journal,
+        breaker: CircuitBreaker,
+        places: Workplaces,
         redo: Collection[str],
         held_back: Mapping[str, str],
     ) -> None:
@@ -128,6 +138,8 @@ class _Conductor:
         self._folder = folder
         self._shown_as = shown
         self._exports = shown.exports
+        self._breaker = breaker
+        self._places = places
         self._held_back = held_back
         self._ids = [subgoal.id for subgoal in plan.subgoals]
         # Attempts of earlier runs keep their numbers, and their logs.
@@ -206,6 +218,7 @@ class _Conductor:
             parked_time_counts=limits.global_timeout is not None,
             budget_usd=limits.budget_usd,
             budget_tokens=limits.budget_tokens,
+            breaker=self._breaker,
             registry=prepared.registry,
             on_event=self._happened,
             tool=prepared.chosen_tool,
@@ -213,6 +226,7 @@ class _Conductor:
             permissions=request.permissions,
             kept_at=lambda position: str(self._folder.output(position).absolute()),
             memo=self._memo,
+            places=self._places,
             stop=stop,
         )
 
@@ -343,11 +357,20 @@ class _Conductor:
             lines.append(Text(f"Next: {f' {self._glyphs.dot} '.join(commands)}"))
         lines.append(Text(f"Results: {os.path.relpath(self._folder.results)}"))
         lines += [Text(f"Answer:  {os.path.relpath(path)}") for path in self._answers()]
+        lines += self._remedies()
         if self._prepared.chosen_tool == "extract":
             command = f"aurora-soar run {shlex.quote(self._request.plan_file)}"
             lines.append(Text(with_agent_cli(command)))
         for line in lines:
             self._console.print(line, soft_wrap=True)
+
+    def _remedies(self) -> Iterator[Text]:
+        """What to do with changes in worktrees, and about circuits of earlier runs."""
+        rows = list(enumerate(self._board.rows))
+        if any(row.state is State.OK and self._places.changes(place) for place, row in rows):
+            yield Text(f"Changes: aurora-soar apply {self._folder.id}")
+        if self._request.shared_circuits and any(row.state is State.BLOCKED for _, row in rows):
+            yield Text("Blocked agents are asked again after: aurora-soar circuits reset")
 
     def _answers(self) -> list[Path]:
         """Where the answers are that the plan leads to: those that no subgoal builds on."""

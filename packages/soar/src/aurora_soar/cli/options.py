@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from aurora_soar.plan import did_you_mean
-from aurora_spawner import PROGRAM_TOOLS, TOOLS, Permissions, Progress, parse_duration
+from aurora_soar.cli.completion import complete_planned
+from aurora_soar.config import SETTINGS, known_tool
+from aurora_soar.plan import Isolation
+from aurora_spawner import Permissions, Progress, parse_duration
 
 __all__ = [
     "AsJson",
     "Budget",
+    "EventsFile",
     "FailFast",
+    "Fallback",
+    "HtmlFile",
+    "IsolatedBy",
     "Jobs",
+    "JunitFile",
     "MayDo",
     "Model",
-    "NoFallback",
+    "Notify",
     "Only",
     "PlanFile",
     "Quiet",
     "Retries",
+    "SharedCircuits",
     "ShownAs",
     "Skip",
     "Timeout",
     "ToolName",
-    "known_tool",
+    "TraceFile",
 ]
 
 
@@ -36,73 +44,64 @@ def _seconds(text: str) -> float:
         raise typer.BadParameter(str(error)) from None
 
 
-def known_tool(name: str | None) -> str | None:
-    """The name, if a tool for agents that are no programs has it, or None.
+def _tool(name: str | None) -> str | None:
+    try:
+        return None if name is None else known_tool(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
-    Raises:
-        typer.BadParameter: No tool has it.
+
+def _setting(name: str, *declarations: str, **more: Any) -> Any:
+    """The flag of a setting, with what the table says of it.
+
+    Its own default is None: nothing was said. So files and variables can have their say.
     """
-    # No choice for all: each agent that is a program names its own.
-    known = [tool for tool in TOOLS if tool not in PROGRAM_TOOLS]
-    if name is not None and name not in known:
-        hint = did_you_mean(name, known) or f" There are {', '.join(known)}."
-        raise typer.BadParameter(f'unknown tool "{name}".{hint}')
-    return name
+    setting = SETTINGS[name]
+    said = [f"default: {setting.default}"] if setting.default not in {None, False, True} else []
+    help_text = " ".join([setting.help, *(f"[{each}]" for each in said)])
+    return typer.Option(*declarations, help=help_text, show_default=False, **more)
 
 
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="The plan file: TOML, JSON or YAML.")]
-Jobs = Annotated[
-    int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Agents at once.")
+Jobs = Annotated[int | None, _setting("jobs", "-j", "--jobs", min=1, metavar="N")]
+Retries = Annotated[int | None, _setting("retries", "--retries", min=0, metavar="N")]
+Timeout = Annotated[float | None, _setting("timeout", "--timeout", parser=_seconds, metavar="TIME")]
+ToolName = Annotated[str | None, _setting("tool", "--tool", metavar="NAME", callback=_tool)]
+Model = Annotated[str | None, _setting("model", "--model", metavar="NAME")]
+Fallback = Annotated[bool | None, _setting("fallback", "--fallback/--no-fallback")]
+Budget = Annotated[float | None, _setting("budget", "--budget", min=0.0, metavar="USD")]
+MayDo = Annotated[Permissions | None, _setting("permissions", "--permissions")]
+IsolatedBy = Annotated[Isolation | None, _setting("isolation", "--isolation")]
+SharedCircuits = Annotated[
+    bool | None, _setting("shared_circuits", "--shared-circuits/--no-shared-circuits")
 ]
-Retries = Annotated[
-    int | None,
-    typer.Option("--retries", min=0, metavar="N", help="Further attempts of every subgoal."),
-]
-Timeout = Annotated[
-    float | None,
-    typer.Option(
-        "--timeout", parser=_seconds, metavar="TIME", help="For every attempt: 90, 30m, 1h30m."
-    ),
-]
-ToolName = Annotated[
-    str | None,
-    typer.Option(
-        "--tool",
-        metavar="NAME",
-        callback=known_tool,
-        help="Who answers for every agent that is no program: "
-        "claude, codex, gemini, opencode; extract: no model.",
-    ),
-]
-NoFallback = Annotated[
-    bool,
-    typer.Option("--no-fallback", help="Do not ask the plain LLM where an agent failed."),
-]
-MayDo = Annotated[
-    Permissions,
-    typer.Option("--permissions", help="What agents may do without anybody to ask."),
-]
-Model = Annotated[
-    str | None, typer.Option("--model", metavar="NAME", help="The model, told to the tool.")
-]
-Budget = Annotated[
-    float | None,
-    typer.Option(
-        "--budget", min=0.0, metavar="USD", help="Nothing new starts once agents cost this much."
-    ),
-]
+Notify = Annotated[bool | None, _setting("notify", "--notify/--no-notify")]
+EventsFile = Annotated[str | None, _setting("events", "--events", metavar="FILE")]
+HtmlFile = Annotated[str | None, _setting("html", "--html", metavar="FILE")]
+JunitFile = Annotated[str | None, _setting("junit", "--junit", metavar="FILE")]
+TraceFile = Annotated[str | None, _setting("trace", "--trace", metavar="FILE")]
+ShownAs = Annotated[Progress | None, _setting("progress", "--progress")]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="ID", help="This subgoal and what it needs; may be repeated."),
+    typer.Option(
+        "--only",
+        metavar="ID",
+        help="This subgoal and what it needs; may be repeated.",
+        autocompletion=complete_planned,
+    ),
 ]
 Skip = Annotated[
     list[str] | None,
-    typer.Option("--skip", metavar="ID", help="Not this one, nor what cannot run without it."),
+    typer.Option(
+        "--skip",
+        metavar="ID",
+        help="Not this one, nor what cannot run without it.",
+        autocompletion=complete_planned,
+    ),
 ]
 FailFast = Annotated[
     bool, typer.Option("-x", "--fail-fast", help="Start nothing new once something has failed.")
 ]
-ShownAs = Annotated[Progress, typer.Option("--progress", help="How the run shows itself.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="Say something only if it is not all well.")

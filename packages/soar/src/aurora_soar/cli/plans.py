@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import typer
 
 from aurora_soar.agents import AgentInfo, AgentRegistry
-from aurora_soar.cli.options import known_tool
 from aurora_soar.cli.preflight import Answerer, answerers, chosen_tool, fallbacks, missing
 from aurora_soar.cli.streams import complain
+from aurora_soar.config import Configuration
 from aurora_soar.plan import Plan, PlanError, UnknownSubgoalError, load_plan, select
 from aurora_soar.runs import RunRequest
 from aurora_spawner import ExitCode
@@ -45,16 +45,36 @@ class Prepared:
         return AgentRegistry(each.agent for each in self.others)
 
 
-def prepare_or_exit(request: RunRequest) -> Prepared:
-    """Load what was asked for; ends here, with every reason, if it cannot be run."""
-    plan = _plan(request)
-    chosen = _chosen(request.tool)
+def prepare_or_exit(request: RunRequest, found: Configuration) -> Prepared:
+    """Load what was asked for; ends here, with every reason, if it cannot be run.
+
+    Args:
+        request: What was asked for; it wins over the plan.
+        found: The settings; what files say is for where the plan says nothing.
+    """
+    plan = _plan(request).filled(
+        max_concurrent=found.suggested("jobs"),
+        timeout=found.suggested("timeout"),
+        retries=found.suggested("retries"),
+        budget_usd=found.suggested("budget"),
+        isolation=found.suggested("isolation"),
+    )
+    chosen = chosen_tool(request.tool or found.settings.tool)
     return Prepared(
         plan,
         chosen,
-        answerers(plan, request.tool, chosen),
-        fallbacks(plan, request.tool, chosen),
+        [_with_variables(each, found) for each in answerers(plan, request.tool, chosen)],
+        [_with_variables(each, found) for each in fallbacks(plan, request.tool, chosen)],
     )
+
+
+def _with_variables(answerer: Answerer, found: Configuration) -> Answerer:
+    """With what settings say of the variables of agents, where the agent says nothing."""
+    if found.settings.env is None:
+        return answerer
+    said = {"env": found.settings.env, "pass_env": found.settings.pass_env}
+    agent = answerer.agent
+    return replace(answerer, agent=replace(agent, config={**said, **agent.config}))
 
 
 def _plan(request: RunRequest) -> Plan:
@@ -73,17 +93,9 @@ def _plan(request: RunRequest) -> Plan:
         retries=request.retries,
         timeout=request.timeout,
         budget_usd=request.budget_usd,
+        isolation=request.isolation,
         fail_fast=request.fail_fast,
     )
-
-
-def _chosen(tool: str | None) -> str | None:
-    chosen = chosen_tool(tool)
-    try:
-        return known_tool(chosen)
-    except typer.BadParameter as error:
-        complain(f"AURORA_SPAWN_TOOL: {error.message}")
-        raise typer.Exit(ExitCode.USAGE) from None
 
 
 def tell_missing(prepared: Prepared) -> bool:

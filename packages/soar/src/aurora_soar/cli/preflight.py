@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -43,13 +42,9 @@ class Answerer:
     path: str | None
 
 
-def chosen_tool(
-    tool: str | None,
-    environment: Mapping[str, str] = os.environ,
-    which: Which = shutil.which,
-) -> str | None:
-    """The tool of everybody who names none: the command line's, AURORA_SPAWN_TOOL, one on PATH."""
-    return tool or environment.get("AURORA_SPAWN_TOOL") or find_agent_cli(which)
+def chosen_tool(tool: str | None, which: Which = shutil.which) -> str | None:
+    """The tool of everybody who names none: the one of flags and settings, else one on PATH."""
+    return tool or find_agent_cli(which)
 
 
 def answerers(

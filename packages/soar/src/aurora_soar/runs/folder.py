@@ -73,6 +73,7 @@ class RunFolder:
         request: The file that says what was asked for.
         journal: The journal.
         results: The file that says what became of everything, once it is written.
+        ids: The ids of the subgoals, in the order of the plan.
     """
 
     def __init__(self, run_id: str, path: Path, subgoal_ids: Sequence[str]) -> None:
@@ -81,6 +82,7 @@ class RunFolder:
         self.request = path / _REQUEST
         self.journal = path / _JOURNAL
         self.results = path / RESULTS
+        self.ids = tuple(subgoal_ids)
         self._names = safe_names(subgoal_ids)
 
     @classmethod
@@ -116,6 +118,10 @@ class RunFolder:
                     continue
                 return cls(run_id, runs / run_id, subgoal_ids)
             length += 1
+
+    def name(self, position: int) -> str:
+        """What a subgoal is called among files."""
+        return self._names[position]
 
     def attempts(self, position: int) -> int:
         """How many attempts of a subgoal are kept already."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from aurora_soar.plan import Isolation
 from aurora_soar.runs.folder import RunFolder, run_ids
 from aurora_spawner import Permissions
 
@@ -29,6 +30,8 @@ class RunRequest:
         no_fallback: The plain LLM is not asked.
         permissions: What agents may do unasked at most.
         budget_usd: What all may cost.
+        isolation: Where agents that may write work.
+        shared_circuits: Whether what is learned of failing agents holds for other runs.
         fail_fast: Nothing new starts once something has failed.
         only: The subgoals that were asked for; empty for all.
         skip: Those that were not.
@@ -43,6 +46,8 @@ class RunRequest:
     no_fallback: bool = False
     permissions: Permissions = "read-only"
     budget_usd: float | None = None
+    isolation: Isolation | None = None
+    shared_circuits: bool = True
     fail_fast: bool = False
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -55,6 +60,7 @@ class RunRequest:
         timeout: float | None,
         tool: str | None,
         budget_usd: float | None,
+        isolation: Isolation | None,
     ) -> RunRequest:
         """The same with these in the place of its own, where they are not None."""
         return replace(
@@ -64,6 +70,7 @@ class RunRequest:
             timeout=self.timeout if timeout is None else timeout,
             tool=tool or self.tool,
             budget_usd=self.budget_usd if budget_usd is None else budget_usd,
+            isolation=self.isolation if isolation is None else isolation,
         )
 
     def to_text(self, subgoals: list[str]) -> str:

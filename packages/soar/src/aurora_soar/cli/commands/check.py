@@ -9,7 +9,9 @@ from typing import NoReturn
 
 import typer
 
-from aurora_soar.cli.options import Jobs, NoFallback, PlanFile, Retries, Timeout, ToolName
+from aurora_soar.cli.columns import columns
+from aurora_soar.cli.configured import configured_or_exit
+from aurora_soar.cli.options import Fallback, Jobs, PlanFile, Retries, Timeout, ToolName
 from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
 from aurora_soar.cli.preflight import Answerer
 from aurora_soar.cli.streams import outputs
@@ -30,14 +32,24 @@ __all__ = ["check_command", "describe_and_exit"]
 def check_command(
     plan: PlanFile,
     jobs: Jobs = None,
-    no_fallback: NoFallback = False,
+    fallback: Fallback = None,
     retries: Retries = None,
     timeout: Timeout = None,
     tool: ToolName = None,
 ) -> None:
     """Show what a plan would run, in which order and why; start nothing."""
-    request = RunRequest(plan, jobs=jobs, retries=retries, timeout=timeout, tool=tool)
-    describe_and_exit(prepare_or_exit(request), fallback_to_llm=not no_fallback)
+    found = configured_or_exit(
+        jobs=jobs, fallback=fallback, retries=retries, timeout=timeout, tool=tool
+    )
+    request = RunRequest(
+        plan,
+        jobs=found.decided("jobs"),
+        retries=found.decided("retries"),
+        timeout=found.decided("timeout"),
+        tool=tool,
+    )
+    prepared = prepare_or_exit(request, found)
+    describe_and_exit(prepared, fallback_to_llm=found.settings.fallback)
 
 
 def describe_and_exit(prepared: Prepared, *, fallback_to_llm: bool) -> NoReturn:
@@ -64,13 +76,13 @@ def _describe(plan: Plan, found: Sequence[Answerer], *, fallback_to_llm: bool) -
     for number, subgoals in enumerate(rounds(plan), 1):
         yield ""
         yield f"Round {number}"
-        yield from _columns([_subgoal(plan, subgoal) for subgoal in subgoals])
+        yield from columns([_subgoal(plan, subgoal) for subgoal in subgoals], indent=2)
     if found:
         yield ""
         yield "Agents"
         known = plan.agents.keys()
         agents = {each.agent.id: each for each in found}
-        yield from _columns([_agent(each, known) for each in agents.values()])
+        yield from columns([_agent(each, known) for each in agents.values()], indent=2)
 
 
 def _limit(plan: Plan, fallback_to_llm: bool) -> str:
@@ -107,14 +119,6 @@ def _agent(answerer: Answerer, known: Iterable[str]) -> tuple[str, ...]:
         runs = f"{answerer.tool} ({answerer.path or 'not on PATH'})"
     hint = did_you_mean(agent.id, known) if answerer.kind == "adhoc" else ""
     return safe_line(agent.id), answerer.kind, f"{runs}{hint and f' -{hint}'}"
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Rows as lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        yield f"  {'  '.join(cells)}".rstrip()
 
 
 def _count(number: int, what: str) -> str:

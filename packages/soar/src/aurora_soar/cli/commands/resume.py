@@ -10,11 +10,18 @@ from typing import Annotated
 import typer
 
 from aurora_soar.assignments import assign
+from aurora_soar.cli.breakers import breaker_of
+from aurora_soar.cli.completion import complete_run, complete_subgoal
 from aurora_soar.cli.conductor import Shown, conduct
+from aurora_soar.cli.configured import configured_or_exit
+from aurora_soar.cli.isolating import places_or_exit
+from aurora_soar.cli.notice import noticed
 from aurora_soar.cli.options import (
     AsJson,
     Budget,
+    IsolatedBy,
     Jobs,
+    Notify,
     Quiet,
     Retries,
     ShownAs,
@@ -27,7 +34,7 @@ from aurora_soar.cli.streams import complain, outputs
 from aurora_soar.phases import Settings, persona_of
 from aurora_soar.plan import Plan, UnknownSubgoalError, select
 from aurora_soar.runs import Fate, NoSuchRunError, RunFolder, RunRequest, find_run, predict
-from aurora_spawner import ExitCode, Journal, Progress, safe_line, supervise, surroundings
+from aurora_spawner import ExitCode, Journal, safe_line, supervise, surroundings
 
 __all__ = ["resume_command"]
 
@@ -36,25 +43,41 @@ __all__ = ["resume_command"]
 def resume_command(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Its id, or the beginning of it; else the latest."),
+        typer.Argument(
+            metavar="[RUN]",
+            help="Its id, or the beginning of it; else the latest.",
+            autocompletion=complete_run,
+        ),
     ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Only what failed, nothing that was never started.")
     ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="ID", help="This subgoal and what it needs; repeatable."),
+        typer.Option(
+            "--only",
+            metavar="ID",
+            help="This subgoal and what it needs; repeatable.",
+            autocompletion=complete_subgoal,
+        ),
     ] = None,
     redo: Annotated[
         list[str] | None,
-        typer.Option("--redo", metavar="ID", help="Run it again although it is done; repeatable."),
+        typer.Option(
+            "--redo",
+            metavar="ID",
+            help="Run it again although it is done; repeatable.",
+            autocompletion=complete_subgoal,
+        ),
     ] = None,
     jobs: Jobs = None,
     retries: Retries = None,
     timeout: Timeout = None,
     budget: Budget = None,
     tool: ToolName = None,
-    progress: ShownAs = Progress.AUTO,
+    isolation: IsolatedBy = None,
+    progress: ShownAs = None,
+    notify: Notify = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     dry_run: Annotated[
@@ -70,10 +93,25 @@ def resume_command(
     except NoSuchRunError as error:
         complain(f"aurora-soar: {error}")
         raise typer.Exit(ExitCode.USAGE) from None
-    request = request.adjusted(
-        jobs=jobs, retries=retries, timeout=timeout, tool=tool, budget_usd=budget or None
+    found = configured_or_exit(
+        jobs=jobs,
+        retries=retries,
+        timeout=timeout,
+        budget=budget,
+        tool=tool,
+        isolation=isolation,
+        progress=progress,
+        notify=notify,
     )
-    prepared = prepare_or_exit(request)
+    request = request.adjusted(
+        jobs=found.decided("jobs"),
+        retries=found.decided("retries"),
+        timeout=found.decided("timeout"),
+        tool=tool,
+        budget_usd=found.decided("budget") or None,
+        isolation=found.decided("isolation"),
+    )
+    prepared = prepare_or_exit(request, found)
     folder = RunFolder(folder.id, folder.path, [subgoal.id for subgoal in prepared.plan.subgoals])
     again = _known(prepared.plan, redo or ())
     if not dry_run:
@@ -92,9 +130,19 @@ def resume_command(
                 print(safe_line(line), file=sys.stdout if dry_run else sys.stderr)
         if dry_run:
             return
-        shown = Shown(progress, as_json, quiet)
-        code = conduct(prepared, request, folder, shown, journal, redo=again, held_back=held_back)
-        raise typer.Exit(code)
+        shown = Shown(found.settings.progress, as_json, quiet)
+        # Whoever resumes wants another try of what has failed.
+        breaker = breaker_of(prepared, request, anew=True)
+        places = places_or_exit(prepared, request, folder, quiet=quiet)
+
+        def run_on() -> int:
+            return conduct(
+                *(prepared, request, folder, shown, journal, breaker, places),
+                redo=again,
+                held_back=held_back,
+            )
+
+        raise typer.Exit(noticed(found, prepared.plan.name, run_on))
 
 
 def _known(plan: Plan, names: Collection[str]) -> frozenset[str]:

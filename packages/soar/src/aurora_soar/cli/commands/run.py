@@ -8,31 +8,42 @@ from typing import Annotated
 
 import typer
 
+from aurora_soar.cli.breakers import breaker_of
 from aurora_soar.cli.commands.check import describe_and_exit
 from aurora_soar.cli.conductor import Shown, conduct
+from aurora_soar.cli.configured import configured_or_exit
 from aurora_soar.cli.exports import ExportFiles, Exports
+from aurora_soar.cli.isolating import places_or_exit
+from aurora_soar.cli.notice import noticed
 from aurora_soar.cli.options import (
     AsJson,
     Budget,
+    EventsFile,
     FailFast,
+    Fallback,
+    HtmlFile,
+    IsolatedBy,
     Jobs,
+    JunitFile,
     MayDo,
     Model,
-    NoFallback,
+    Notify,
     Only,
     PlanFile,
     Quiet,
     Retries,
+    SharedCircuits,
     ShownAs,
     Skip,
     Timeout,
     ToolName,
+    TraceFile,
 )
 from aurora_soar.cli.places import HOME
 from aurora_soar.cli.plans import prepare_or_exit, tell_missing
 from aurora_soar.cli.streams import complain, outputs
 from aurora_soar.runs import RunFolder, RunRequest
-from aurora_spawner import ExitCode, Journal, Progress, supervise, surroundings
+from aurora_spawner import ExitCode, Journal, supervise, surroundings
 
 __all__ = ["run_command"]
 
@@ -41,7 +52,7 @@ __all__ = ["run_command"]
 def run_command(
     plan: PlanFile,
     jobs: Jobs = None,
-    no_fallback: NoFallback = False,
+    fallback: Fallback = None,
     retries: Retries = None,
     timeout: Timeout = None,
     budget: Budget = None,
@@ -50,56 +61,78 @@ def run_command(
     skip: Skip = None,
     tool: ToolName = None,
     model: Model = None,
-    permissions: MayDo = "read-only",
-    progress: ShownAs = Progress.AUTO,
+    permissions: MayDo = None,
+    isolation: IsolatedBy = None,
+    shared_circuits: SharedCircuits = None,
+    progress: ShownAs = None,
+    notify: Notify = None,
     as_json: AsJson = False,
-    events: Annotated[
-        str | None,
-        typer.Option("--events", metavar="FILE", help="What happens as JSON lines; - for stdout."),
-    ] = None,
-    html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="The run as a page.")
-    ] = None,
-    junit: Annotated[
-        str | None, typer.Option("--junit", metavar="FILE", help="The results as JUnit XML.")
-    ] = None,
-    trace: Annotated[
-        str | None, typer.Option("--trace", metavar="FILE", help="A trace for ui.perfetto.dev.")
-    ] = None,
+    events: EventsFile = None,
+    html: HtmlFile = None,
+    junit: JunitFile = None,
+    trace: TraceFile = None,
     quiet: Quiet = False,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Start nothing: the same as check.")
     ] = False,
 ) -> None:
     """Run a plan."""
-    if as_json and events == "-":
+    found = configured_or_exit(
+        jobs=jobs,
+        fallback=fallback,
+        retries=retries,
+        timeout=timeout,
+        budget=budget,
+        tool=tool,
+        model=model,
+        permissions=permissions,
+        isolation=isolation,
+        shared_circuits=shared_circuits,
+        progress=progress,
+        notify=notify,
+        events=events,
+        html=html,
+        junit=junit,
+        trace=trace,
+    )
+    settings = found.settings
+    if as_json and settings.events == "-":
         complain("--json and --events - both want standard output; give --events a file")
         raise typer.Exit(ExitCode.USAGE)
     request = RunRequest(
         plan,
-        jobs=jobs,
-        retries=retries,
-        timeout=timeout,
+        jobs=found.decided("jobs"),
+        retries=found.decided("retries"),
+        timeout=found.decided("timeout"),
         tool=tool,
-        model=model,
-        no_fallback=no_fallback,
-        permissions=permissions,
-        budget_usd=budget or None,
+        model=settings.model,
+        no_fallback=not settings.fallback,
+        permissions=settings.permissions,
+        budget_usd=found.decided("budget") or None,
+        isolation=found.decided("isolation"),
+        shared_circuits=settings.shared_circuits,
         fail_fast=fail_fast,
         only=tuple(only or ()),
         skip=tuple(skip or ()),
     )
-    prepared = prepare_or_exit(request)
+    prepared = prepare_or_exit(request, found)
     if dry_run:
-        describe_and_exit(prepared, fallback_to_llm=not no_fallback)
+        describe_and_exit(prepared, fallback_to_llm=settings.fallback)
     if tell_missing(prepared):
         raise typer.Exit(ExitCode.NO_TOOL)
     # From here on there are agents, and whatever kills us must not leave them running.
     supervise()
-    exports = Exports(ExportFiles(events, html, junit, trace))
+    exports = Exports(ExportFiles(settings.events, settings.html, settings.junit, settings.trace))
     subgoals = [subgoal.id for subgoal in prepared.plan.subgoals]
     folder = RunFolder.create(HOME, subgoals)
     folder.write_request(replace(request, plan_file=os.path.abspath(plan)).to_text(subgoals))
+    places = places_or_exit(prepared, request, folder, quiet=quiet)
     with Journal.open(folder.journal, surroundings=surroundings()) as journal:
-        shown = Shown(progress, as_json, quiet, exports)
-        raise typer.Exit(conduct(prepared, request, folder, shown, journal))
+        shown = Shown(settings.progress, as_json, quiet, exports)
+        breaker = breaker_of(prepared, request)
+        code = noticed(
+            found,
+            prepared.plan.name,
+            lambda: conduct(prepared, request, folder, shown, journal, breaker, places),
+        )
+        raise typer.Exit(code)

@@ -1,0 +1,43 @@
+"""The breaker of a run: what earlier runs of this project learned of its agents holds here too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aurora_circuit_breaker import CircuitBreaker
+from aurora_soar.circuits import Circuits, definition_of
+from aurora_soar.cli.plans import Prepared
+from aurora_soar.folders import state_folder
+from aurora_soar.isolation import repository_root
+from aurora_soar.runs import RunRequest
+
+__all__ = ["breaker_of", "project_here"]
+
+
+def project_here() -> Path:
+    """The project that we stand in: the top of the repository, else the folder."""
+    here = Path.cwd()
+    return repository_root(here) or here.resolve()
+
+
+def breaker_of(prepared: Prepared, request: RunRequest, *, anew: bool = False) -> CircuitBreaker:
+    """The breaker for the agents of a run.
+
+    Args:
+        prepared: The plan, and who answers for it.
+        request: What was asked for.
+        anew: The user wants another try: open circuits are forgotten, isolation is not.
+    """
+    if not request.shared_circuits:
+        return CircuitBreaker()
+    agents = {agent.id: agent for agent in [*prepared.agents, *prepared.registry]}
+    definitions = {
+        name: definition_of(agent, tool=prepared.chosen_tool, model=request.model)
+        for name, agent in agents.items()
+    }
+    breaker = Circuits(state_folder()).breaker(project_here(), definitions)
+    if anew:
+        for name in agents:
+            if breaker.get_health_status(name)["state"] == "open":
+                breaker.reset(name)
+    return breaker

@@ -1,0 +1,188 @@
+"""Agents that may write, in git worktrees, from the command line to `apply`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    Command = Any
+
+# A claude that does with a file what it is asked for, and says where it is.
+CLAUDE = r"""
+    prompt=$(cat)
+    case "$prompt" in
+        *"write "*)
+            file=$(printf '%s' "$prompt" | sed -n 's/.*write \([a-z.]*\).*/\1/p' | tail -n 1)
+            echo "by an agent" >> "$file";;
+        *"spoil once"*) [ -e ../../../../spoiled ] || { echo half >> base.txt
+            touch ../../../../spoiled; exit 1; };;
+        *"spoil"*) echo half >> base.txt; exit 1;;
+        *"look"*) said=$(cat base.txt one.txt 2>&1 | tr '\n' ' ');;
+    esac
+    printf '{"type":"result","subtype":"success","is_error":false,"result":"%s %s"}\n' \
+        "$(pwd)" "$said"
+"""
+
+PLAN = """
+    name = "writers"
+    defaults = {{ retries = {retries} }}
+    [agents.coder]
+    tool = "claude"
+    [[subgoals]]
+    id = "one"
+    agent = "coder"
+    description = "write one.txt"
+    [[subgoals]]
+    id = "two"
+    agent = "coder"
+    description = "{two}"
+    [[subgoals]]
+    id = "after"
+    agent = "coder"
+    description = "look around"
+    depends_on = ["one"]
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    ended = subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return ended.stdout.strip()
+
+
+@pytest.fixture
+def repo(soar: Command) -> Command:
+    """The command in a repository with one commit, git and a claude on PATH."""
+    for name in ("git", "pwd", "sed", "tail"):
+        found = shutil.which(name)
+        assert found is not None
+        (soar.folder / "bin" / name).symlink_to(found)
+    soar.program("claude", CLAUDE)
+    (soar.folder / "base.txt").write_text("base\n")
+    git(soar.folder, "init", "--quiet", "--initial-branch=main")
+    git(soar.folder, "add", "base.txt")
+    git(soar.folder, "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "first")
+    return soar
+
+
+def plan(repo: Command, two: str = "write two.txt", retries: int = 0) -> str:
+    return str(repo.plan(PLAN.format(two=two, retries=retries)))
+
+
+def by_id(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["id"]: each for each in results["subgoals"]}
+
+
+def test_agents_that_may_write_and_overlap_get_worktrees(repo: Command) -> None:
+    """It is said aloud, the user's tree stays as it is, and whoever builds on them sees it."""
+    ended = repo.run("run", plan(repo), "--permissions", "workspace-write", "--json")
+    results = by_id(json.loads(ended.out))
+    assert ended.code == 0
+    assert ended.err.startswith("agents that may write work in git worktrees of their own, from ")
+    assert "Changes: aurora-soar apply" in ended.err
+    run = json.loads(ended.out)["run"]
+    trees = repo.folder / ".aurora" / "worktrees" / run
+    assert results["one"]["output"].split()[0] == str(trees / "one-1")
+    assert results["two"]["output"].split()[0] == str(trees / "two-1")
+    assert results["after"]["output"].split() == [
+        *(str(trees / "after-1"), "base", "by", "an", "agent"),
+    ]
+    assert git(repo.folder, "status", "--porcelain", "--untracked-files=no") == ""
+    assert not (repo.folder / "one.txt").exists()
+    assert sorted(path.name for path in trees.iterdir()) == ["one-1", "two-1"]
+
+
+def test_readers_and_lonely_writers_work_where_we_stand(repo: Command) -> None:
+    """Without permission to write, or one at a time, nobody is isolated, unless a flag says so."""
+    here = str(repo.folder)
+    for flags in (
+        ["--permissions", "read-only"],
+        ["--permissions", "workspace-write", "-j", "1"],
+        ["--permissions", "workspace-write", "--isolation", "none"],
+    ):
+        _, results = repo.results(plan(repo), *flags)
+        assert by_id(results)["two"]["output"].split()[0] == here
+    _, results = repo.results(plan(repo), "--isolation", "worktree")
+    assert by_id(results)["two"]["output"].split()[0] != here
+
+
+def test_a_retry_begins_with_a_clean_tree(repo: Command) -> None:
+    """What a failed attempt left is on a branch of its own, and not in the answer's changes."""
+    code, results = repo.results(
+        plan(repo, two="spoil once", retries=1), "--permissions", "workspace-write"
+    )
+    assert (code, by_id(results)["two"]["attempts"]) == (0, 2)
+    run = results["run"]
+    branches = git(repo.folder, "branch", "--format=%(refname:short)").splitlines()
+    assert branches == [f"aurora-earlier/{run}/two/1", f"aurora/{run}/one", "main"]
+
+
+def test_changes_are_applied(repo: Command) -> None:
+    """`apply` stages what subgoals that succeeded have changed, of the latest run or another."""
+    _, results = repo.results(
+        plan(repo, two="spoil"), "--permissions", "workspace-write", "--no-fallback"
+    )
+    shown = repo.run("apply", "-n")
+    assert shown.code == 0
+    assert not (repo.folder / "one.txt").exists()
+    ended = repo.run("apply", results["run"][:3])
+    assert (ended.code, ended.out) == (0, shown.out)
+    assert f"one  aurora/{results['run']}/one\n   one.txt | 1 +\n" in ended.out
+    assert (repo.folder / "one.txt").read_text() == "by an agent\n"
+    assert (repo.folder / "base.txt").read_text() == "base\n"
+    assert git(repo.folder, "diff", "--cached", "--name-only") == "one.txt"
+
+
+def test_what_cannot_be_applied_is_refused_with_the_way_out(repo: Command) -> None:
+    """A dirty file in the way, a failed subgoal, an unknown one, and no run at all."""
+    ended = repo.run("apply")
+    assert (ended.code, ended.out) == (2, "")
+    assert "no run is kept" in ended.err
+    _, results = repo.results(
+        plan(repo, two="spoil"), "--permissions", "workspace-write", "--no-fallback"
+    )
+    run = results["run"]
+    (repo.folder / "one.txt").write_text("mine\n")
+    for arguments, told in (
+        ([], "what you have not committed is in the way: one.txt; commit it, or put it aside"),
+        ([run, "two"], f'"two" has not succeeded; what it left is in the branch aurora/{run}/two'),
+        ([run, "after"], '"after" changed nothing in a worktree'),
+        ([run, "tow"], f'run {run} has no subgoal "tow". Did you mean "two"?'),
+    ):
+        ended = repo.run("apply", *arguments)
+        assert (ended.code, ended.out) == (2, "")
+        assert told in ended.err
+    assert (repo.folder / "one.txt").read_text() == "mine\n"
+
+
+def test_resume_builds_on_what_is_kept(repo: Command) -> None:
+    """F54: a subgoal that runs again begins with the changes of one whose result is kept."""
+    _, results = repo.results(plan(repo), "--permissions", "workspace-write", "-q")
+    ended = repo.run("resume", "--redo", "after", "-q", "--json")
+    again = by_id(json.loads(ended.out))
+    assert again["after"]["output"].split()[1:] == ["base", "by", "an", "agent"]
+    assert repo.run("apply", results["run"], "one").code == 0
+
+
+def test_where_there_can_be_no_worktree(soar: Command) -> None:
+    """Asked for outside of a repository it is an error; by default writers share the folder."""
+    soar.program("claude", CLAUDE)
+    for name in ("pwd", "sed", "tail"):
+        (soar.folder / "bin" / name).symlink_to(shutil.which(name) or "")
+    ended = soar.run("run", plan(soar), "--isolation", "worktree")
+    assert ended.code == 2
+    assert ended.err.endswith("is in no git repository: git init, or --isolation none\n")
+    code, results = soar.results(plan(soar), "--permissions", "workspace-write")
+    assert code == 0
+    assert by_id(results)["two"]["output"].split()[0] == str(soar.folder)
+    subprocess.run(["git", "init", "--quiet"], cwd=soar.folder, check=True)
+    ended = soar.run("run", plan(soar), "--permissions", "workspace-write", "-q")
+    assert ended.code == 0
+    assert ended.err.startswith("agents that may write share this folder: ")
