@@ -4,7 +4,7 @@ import random as _random
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 from typing import Any
 
 from .codec import from_plain, to_plain
@@ -134,6 +134,7 @@ class CircuitBreaker:
         self._probes = probes
         # Asking is spared a call where what is known lies in this process's memory: None stands
         # for a healthy agent, and an open circuit is judged as it is.
+        self._told: tuple[object, float, tuple[bool, str]] = None, 0.0, _NOT_SKIPPED
         self._peek: Callable[[str], object]
         self._peek, self._now = _ask_the_store, clock
         if shadow:
@@ -176,7 +177,17 @@ class CircuitBreaker:
         if kept is None:
             return _NOT_SKIPPED
         if type(kept) is Open:
-            reason = refusal_reason(kept, self._now(), self._probes)
+            now = self._now()
+            told, until, answer = self._told
+            # Who is refused asks again and again, and the text changes once a second.
+            if told is kept and now < until:
+                return answer
+            reason = refusal_reason(kept, now, self._probes)
+            left = kept.retry_at - now
+            if left > 0:
+                answer = True, reason
+                self._told = kept, kept.retry_at - ceil(left) + 1, answer
+                return answer
         else:
             reason = refusal_reason(*self.store.look(agent_id), self._probes)
         return (True, reason) if reason else _NOT_SKIPPED
