@@ -1,14 +1,16 @@
 """Many threads on one breaker."""
 
+import random
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from aurora_circuit_breaker import CircuitBreaker
 
-THREADS = 8
+THREADS = 16
 
 
 @pytest.fixture(autouse=True)
@@ -46,22 +48,33 @@ def test_no_failure_is_lost(clock):
 
 def test_no_failure_is_lost_while_closed(clock):
     """Threads that fail below the threshold add up to it."""
-    breaker = CircuitBreaker(failure_threshold=401, fast_fail_threshold=401, clock=clock)
+    breaker = CircuitBreaker(failure_threshold=801, fast_fail_threshold=801, clock=clock)
     together(lambda _: [breaker.record_failure("x") for _ in range(50)])
-    assert breaker.get_health_status("x")["failure_count"] == 400
+    assert breaker.get_health_status("x")["failure_count"] == 800
     breaker.record_failure("x")
     assert breaker.is_open("x")
 
 
-def test_f47_exactly_one_probe(breaker, clock):
-    """F47: in each of 100 resets one thread of all becomes the probe."""
+@pytest.mark.parametrize("probes", [1, 3])
+def test_f47_exactly_n_of_sixteen_threads(store_at, clock, repetitions, probes):
+    """F47: at each reset as many of 16 threads run as may probe, in whatever order they ask."""
+    breaker = CircuitBreaker(clock=clock, store=store_at(clock), probes=probes)
     breaker.record_failure("x")
     breaker.record_failure("x")
-    for _ in range(100):
+    for seed in range(repetitions):
         clock.advance(120)
-        permits = together(lambda _: breaker.admit("x"))
-        [probe] = [permit for permit in permits if permit.granted]
-        probe.failure()
+        chance = random.Random(seed)
+        waits = [chance.randrange(20) for _ in range(THREADS)]
+
+        def ask(number, waits=waits):
+            for _ in range(waits[number]):
+                time.sleep(0)
+            return breaker.admit("x")
+
+        granted = [permit for permit in together(ask) if permit.granted]
+        assert len(granted) == probes, f"seed {seed}"
+        for permit in granted:
+            permit.failure()
 
 
 def test_a_permit_is_settled_by_one_thread(breaker):
