@@ -33,7 +33,11 @@ ENOUGH = 0.95
 
 # Seconds: a change that makes the tests endless counts as noticed, and is ended by mutmut; this
 # is for mutmut itself.
-LIMIT = 25 * 60
+LIMIT = 60 * 60
+
+# Few repetitions with other seeds, and no search for the shortest example: a change is noticed, or
+# it is not.
+BRIEFLY = {"AURORA_REPETITIONS": "5", "AURORA_HYPOTHESIS": "brief"}
 
 # No plugin that reorders or spreads the tests, and the same examples for every change. Tests that
 # start processes are left out: a change of one function is no business of theirs.
@@ -115,6 +119,7 @@ def mutmut(place: Path, *arguments: str, quiet: bool = True) -> str:
         text=True,
         timeout=LIMIT,
         check=True,
+        env={**os.environ, **BRIEFLY},
     )
     return done.stdout or ""
 

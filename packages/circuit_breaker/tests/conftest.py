@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from aurora_circuit_breaker import CircuitBreaker
 from aurora_circuit_breaker.stores import sqlite as sqlite_store
 
 # A busy machine is no fault of an example.
 settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+# For those who want to know whether anything fails, and not what.
+settings.register_profile("brief", deadline=None, phases=[Phase.explicit, Phase.generate])
+settings.load_profile(os.environ.get("AURORA_HYPOTHESIS", "unhurried"))
 
 
 class Clock:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aurora_circuit_breaker import CircuitBreaker, Kind
+from aurora_circuit_breaker import Backoff, CircuitBreaker, FailureRate, Kind, SlowCalls
 
 
 def opens_at(breaker, agent_id):
@@ -60,22 +60,62 @@ def test_a_program_may_have_no_kinds(clock):
     assert opens_at(breaker, "marked") == 4
 
 
+INFINITE, NAN = float("inf"), float("nan")
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "words"),
     [
-        {"failure_threshold": 0},
-        {"adhoc_failure_threshold": 0},
-        {"fast_fail_threshold": 0},
-        {"failure_window": -1},
-        {"reset_timeout": float("nan")},
-        {"fast_fail_window": float("inf")},
-        {"adhoc_fast_fail_window": -0.1},
+        ({"failure_threshold": 0}, "threshold must be at least 1, not 0"),
+        ({"adhoc_failure_threshold": 0}, "threshold must be at least 1, not 0"),
+        ({"fast_fail_threshold": 0}, "fast_fail_threshold must be at least 1, not 0"),
+        ({"failure_window": -1}, "window must be finite and not negative, not -1"),
+        ({"reset_timeout": NAN}, "reset_timeout must be finite and not negative, not nan"),
+        ({"fast_fail_window": INFINITE}, "fast_fail_window must be finite and not .*inf"),
+        ({"adhoc_fast_fail_window": -0.1}, "fast_fail_window must be finite and not .*-0.1"),
+        ({"probes": 0}, "probes must be at least 1, not 0"),
+        (
+            {"failure_window": 0, "failure_rate": FailureRate()},
+            "a rate needs a window above 0",
+        ),
     ],
 )
-def test_senseless_arguments_are_refused(arguments):
-    """A threshold below one and a time that is negative or not finite are a ValueError."""
-    with pytest.raises(ValueError, match="must be"):
+def test_senseless_arguments_are_refused(arguments, words):
+    """A number out of its bounds is refused, with its name and its value."""
+    with pytest.raises(ValueError, match=f"^{words}$"):
         CircuitBreaker(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: FailureRate(share=0), "share must be above 0 and at most 1, not 0"),
+        (lambda: FailureRate(share=1.5), "share must be above 0 and at most 1, not 1.5"),
+        (lambda: FailureRate(minimum_calls=0), "minimum_calls must be at least 1, not 0"),
+        (lambda: SlowCalls(0), "longer_than must be above 0 and finite, not 0"),
+        (lambda: SlowCalls(INFINITE), "longer_than must be above 0 and finite, not inf"),
+        (lambda: SlowCalls(1, share=0), "share must be above 0 and at most 1, not 0"),
+        (lambda: Backoff(factor=0.9), "factor must be at least 1 and finite, not 0.9"),
+        (lambda: Backoff(factor=INFINITE), "factor must be at least 1 and finite, not inf"),
+        (lambda: Backoff(maximum=0), "maximum must be above 0 and finite, not 0"),
+        (lambda: Backoff(maximum=INFINITE), "maximum must be above 0 and finite, not inf"),
+        (lambda: Backoff(jitter=-0.1), "jitter must be from 0 to 1, not -0.1"),
+        (lambda: Backoff(jitter=1.1), "jitter must be from 0 to 1, not 1.1"),
+    ],
+)
+def test_senseless_conditions_are_refused(make, words):
+    """A condition out of its bounds is refused, with the bounds and the value."""
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        make()
+
+
+def test_the_bounds_themselves_are_allowed():
+    """What lies on a bound that belongs to the range is a condition."""
+    assert FailureRate(share=1, minimum_calls=1).share == 1
+    assert SlowCalls(0.5, share=1, minimum_calls=1).longer_than == 0.5
+    assert Backoff(factor=1, maximum=0.5, jitter=0).jitter == 0
+    assert Backoff(jitter=1).jitter == 1
+    CircuitBreaker(failure_window=0, reset_timeout=0, fast_fail_window=0)
 
 
 def test_an_unknown_failure_type_is_refused(breaker):
