@@ -34,7 +34,7 @@ class TestToolsOfTheAgent:
         the longest time does."""
         watch = Watch(WatchRules(60, 300, idle_limit=30), 0)
         watch.saw("stdout", b"x", 10)
-        watch.tools_running = 1
+        watch.worked(1)
         checked = 0
         while (now := watch.due()) < 300:
             assert watch.check(now) is None
@@ -46,9 +46,9 @@ class TestToolsOfTheAgent:
     def test_it_counts_again_afterwards(self) -> None:
         """Once the tool has ended, silence counts from its last output on."""
         watch = Watch(WatchRules(60, 300, idle_limit=30), 0)
-        watch.tools_running = 1
+        watch.worked(1)
         watch.saw("stdout", b"x", 100)
-        watch.tools_running = 0
+        watch.worked(0)
         assert watch.due() == 60
         assert watch.check(60) is None
         assert watch.due() == 130
@@ -68,7 +68,7 @@ class TestRetriesOfTheTool:
     def test_f13_work_is_not_thrown_away(self) -> None:
         """F13: who has worked goes on with its tool's own retries, which only warn."""
         watch = Watch(WatchRules(60, 60), 0)
-        watch.has_worked = True
+        watch.worked()
         assert watch.retries(LIMITED) is None
         assert watch.warnings == [LIMITED.reason]
 
@@ -78,6 +78,25 @@ class TestRetriesOfTheTool:
         assert watch.retries(OVERLOADED) is None
         assert watch.warnings == [OVERLOADED.reason]
 
+    @pytest.mark.parametrize(
+        ("rules", "now", "reason"),
+        [
+            (WatchRules(60, 60), 60, "Timeout after 60s"),
+            (WatchRules(60, 60, idle_limit=30), 30, "Early detection: no output for 30s"),
+        ],
+    )
+    def test_out_of_time_while_it_retries(self, rules: WatchRules, now: float, reason: str) -> None:
+        """Whose time is over while its tool retries for a limit failed by the limit; whose agent
+        has worked since did not."""
+        watch = Watch(rules, 0)
+        watch.worked()
+        watch.retries(LIMITED)
+        assert watch.check(now) == Detection(
+            f"{reason}; {LIMITED.reason}", FailureType.RATE_LIMIT, LIMITED.retry_after
+        )
+        watch.worked()
+        assert watch.check(now) == Detection(reason, FailureType.TIMEOUT)
+
     @pytest.mark.parametrize("kind", [FailureType.AUTH, FailureType.FORBIDDEN])
     def test_refused_twice(self, kind: FailureType) -> None:
         """A refusal may be cured by a token that is renewed; the second one shows that it was not,
@@ -86,7 +105,7 @@ class TestRetriesOfTheTool:
         watch = Watch(WatchRules(60, 60), 0)
         assert watch.retries(refused) is None
         assert watch.retries(refused) == Detection(f"Early detection: {refused.reason}", kind)
-        watch.has_worked = True
+        watch.worked()
         assert watch.retries(refused) is None
 
     @pytest.mark.parametrize("retrying", [LIMITED, OVERLOADED])
@@ -94,7 +113,8 @@ class TestRetriesOfTheTool:
     def test_inner_retries_off(self, retrying: Retrying, worked: bool) -> None:
         """Where a policy wants no retries inside the tool, the first one stops it."""
         watch = Watch(WatchRules(60, 60, inner_retries=False), 0)
-        watch.has_worked = worked
+        if worked:
+            watch.worked()
         found = watch.retries(retrying)
         assert found is not None
         assert found.failure_type is retrying.failure_type

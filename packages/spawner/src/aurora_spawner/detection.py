@@ -10,6 +10,7 @@ The rules, all in this file:
   nothing is lost, and its slot is free. One that has worked goes on, so that its work is paid
   once. Who was refused (`auth`, `forbidden`) may cure that once, by renewing a token; a second time
   shows that it cannot. Where `inner_retries` is off, any retry of the tool's own ends the attempt.
+- An attempt whose time is over while its tool retries failed by what the tool retries for.
 - The deadline starts at `timeout` and moves with activity, up to `max_timeout`.
 - A tool that streams its work and falls silent for `idle_limit` is stalled; so is one that has
   said nothing at all by `first_output_limit`, which then holds in the place of the other. While
@@ -115,8 +116,7 @@ class Watch:
         started: The launch on the clock of every later `now`, seconds.
 
     Attributes:
-        has_worked: Whether the agent has done something; for who reads its stream to say.
-        tools_running: How many tools of its own the agent runs now; likewise.
+        has_worked: Whether the agent has done something.
         warnings: What was noticed and did not end it.
     """
 
@@ -126,12 +126,13 @@ class Watch:
         "_last_activity",
         "_overlap",
         "_refusals",
+        "_retrying",
         "_rules",
         "_spoke",
         "_started",
         "_tail",
+        "_tools_running",
         "has_worked",
-        "tools_running",
         "warnings",
     )
 
@@ -146,8 +147,10 @@ class Watch:
         self._overlap = max((len(pattern.needle) for pattern in rules.terminal), default=1) - 1
         self._tail = b""
         self._refusals = 0
+        # What the tool tries again for; None since the agent has worked.
+        self._retrying: Retrying | None = None
+        self._tools_running = 0
         self.has_worked = False
-        self.tools_running = 0
         self.warnings: list[str] = []
 
     def saw(self, stream: str, data: bytes, now: float) -> Detection | None:
@@ -165,10 +168,18 @@ class Watch:
                 return Detection(reason, pattern.failure_type)
         return None
 
+    def worked(self, tools_running: int | None = None) -> None:
+        """The agent did something, and runs so many tools of its own now; None: as before."""
+        self.has_worked = True
+        self._retrying = None
+        if tools_running is not None:
+            self._tools_running = tools_running
+
     def retries(self, retrying: Retrying) -> Detection | None:
         """The tool retries by itself; say whether to end it instead."""
         if self._rules.inner_retries and (self.has_worked or not self._in_vain(retrying)):
             self.warnings.append(retrying.reason)
+            self._retrying = retrying
             return None
         reason = f"Early detection: {retrying.reason}"
         return Detection(reason, retrying.failure_type, retrying.retry_after)
@@ -194,7 +205,7 @@ class Watch:
 
     def _silence_limit(self) -> float | None:
         """How long it may be silent now, seconds; None for ever."""
-        if self.tools_running:
+        if self._tools_running:
             return None
         first = self._rules.first_output_limit
         return self._rules.idle_limit if self._spoke or first is None else first
@@ -204,20 +215,28 @@ class Watch:
         rules = self._rules
         if now >= self._deadline:
             # Activity moves the deadline to one further `timeout` after it was last seen.
-            active = now if self.tools_running else self._last_activity
+            active = now if self._tools_running else self._last_activity
             self._deadline = min(self._started + rules.max_timeout, active + rules.timeout)
             if now >= self._deadline:
                 waited = self._deadline - self._started
-                return Detection(f"Timeout after {waited:g}s", FailureType.TIMEOUT)
+                return self._over(f"Timeout after {waited:g}s")
         limit = self._silence_limit()
         if limit is not None and now - self._last_activity >= limit:
             silence = f"no output for {limit:g}s"
             if not rules.idle_warns:
-                return Detection(f"Early detection: {silence}", FailureType.TIMEOUT)
+                return self._over(f"Early detection: {silence}")
             if not self._idle_warned:
                 self._idle_warned = True
                 self.warnings.append(silence)
         return None
+
+    def _over(self, reason: str) -> Detection:
+        """Its time is over: what that says of the agent."""
+        retrying = self._retrying
+        if retrying is None:
+            return Detection(reason, FailureType.TIMEOUT)
+        told = f"{reason}; {retrying.reason}"
+        return Detection(told, retrying.failure_type, retrying.retry_after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,10 +194,9 @@ class _Attempt:
                 if last:
                     self.dialogue.hang_up()
             case Worked(tools):
-                self._watch.has_worked = True
-                self._watch.tools_running = tools
+                self._watch.worked(tools)
             case OutputLine():
-                self._watch.has_worked = True
+                self._watch.worked()
                 self._emit(notice)
         return None
 

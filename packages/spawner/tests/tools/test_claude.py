@@ -76,6 +76,14 @@ def test_the_answer_is_the_results() -> None:
     assert notices == [OutputLine("stdout", "Looking."), OutputLine("stdout", "Found."), Worked(1)]
 
 
+def test_nobody_answers() -> None:
+    """A retry without a status, for a cause that claude does not know, is a lost connection."""
+    notices, _ = read(INIT, RETRY | {"error_status": None, "error": "unknown"})
+    [retrying] = notices
+    assert isinstance(retrying, Retrying)
+    assert retrying.failure_type is FailureType.CONNECTION
+
+
 def test_tools_that_run() -> None:
     """From its call to its result a tool of the agent's runs; pieces of messages tell nothing."""
     calls = assistant({"type": "tool_use", "id": "a"}, {"type": "tool_use", "id": "b"})

@@ -141,5 +141,8 @@ def _retrying(event: Mapping[str, object]) -> Retrying:
     delay = amount(event, "retry_delay_ms")
     # A provider asks for whole seconds (Retry-After); claude's own backoff is drawn.
     asked = delay is not None and delay > 0 and delay % 1000 == 0
-    kind = failure_of(cause.replace("_", " "), event.get("error_status"))
+    status = event.get("error_status")
+    # Without a status nobody answered; claude calls that unknown.
+    lost = status is None and cause == "unknown"
+    kind = FailureType.CONNECTION if lost else failure_of(cause.replace("_", " "), status)
     return Retrying(reason, kind, delay / 1000 if delay and asked else None)
