@@ -76,14 +76,6 @@ def test_the_answer_is_the_results() -> None:
     assert notices == [OutputLine("stdout", "Looking."), OutputLine("stdout", "Found."), Worked(1)]
 
 
-def test_nobody_answers() -> None:
-    """A retry without a status, for a cause that claude does not know, is a lost connection."""
-    notices, _ = read(INIT, RETRY | {"error_status": None, "error": "unknown"})
-    [retrying] = notices
-    assert isinstance(retrying, Retrying)
-    assert retrying.failure_type is FailureType.CONNECTION
-
-
 def test_tools_that_run() -> None:
     """From its call to its result a tool of the agent's runs; pieces of messages tell nothing."""
     calls = assistant({"type": "tool_use", "id": "a"}, {"type": "tool_use", "id": "b"})
@@ -139,7 +131,8 @@ def test_errors_beside_a_result() -> None:
         ({"retry_delay_ms": None}, FailureType.RATE_LIMIT, None),
         ({"error_status": 529, "error": "overloaded"}, FailureType.INFERENCE, None),
         ({"error_status": None, "error": "rate_limit"}, FailureType.RATE_LIMIT, None),
-        ({"error_status": None, "error": "unknown"}, FailureType.CRASH, None),
+        # No status: nobody answered.
+        ({"error_status": None, "error": "unknown"}, FailureType.CONNECTION, None),
     ],
 )
 def test_a_retry_is_told_at_once(
