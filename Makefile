@@ -14,7 +14,7 @@ EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli]' -e p
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench mutants isolated build release pins clean
+.PHONY: help run test check agents bench mutants isolated build release pins clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: $(VENV) ## Lint, format, types, import contracts, names
 	@$(IN_VENV) mypy
 	@$(IN_VENV) lint-imports
 	@$(IN_VENV) pytest -q tests/architecture
+
+agents: $(VENV) ## Test with the real agent CLIs, in a namespace without a network (needs npm)
+	@$(IN_VENV) python .ci/agents.py -n 4 -q
 
 bench: $(VENV) ## Run every benchmark in turn, beside its peers
 	@$(IN_VENV) python -m pip install --quiet --constraint $(PINS) --group bench

@@ -50,7 +50,7 @@ _SIGNS: tuple[tuple[FailureType, re.Pattern[str]], ...] = tuple(
     for kind, pattern in (
         (
             FailureType.RATE_LIMIT,
-            rf"rate.?limit|too many requests|quota|usage limit|{_STATUS}429\b",
+            rf"rate.?limit|too many requests|quota|usage limit|credit balance|{_STATUS}429\b",
         ),
         (
             FailureType.INVALID_MODEL,
@@ -69,7 +69,7 @@ _SIGNS: tuple[tuple[FailureType, re.Pattern[str]], ...] = tuple(
         (FailureType.NOT_FOUND, r"not found|no such file|not on path"),
         (
             FailureType.INFERENCE,
-            rf"inference|overloaded|internal server error|high demand|{_STATUS}5\d\d\b",
+            rf"inference|overloaded|server (?:had an )?error|high demand|{_STATUS}5\d\d\b",
         ),
         (
             FailureType.CONNECTION,

@@ -107,6 +107,8 @@ def test_what_is_told_beside_the_answer() -> None:
         ("API Error: Unable to connect to API (ConnectionRefused)", None, FailureType.CONNECTION),
         ("Prompt is too long", None, FailureType.INVALID_REQUEST),
         ("something odd", 403, FailureType.FORBIDDEN),
+        ("Credit balance is too low", 400, FailureType.RATE_LIMIT),
+        ("an error of yours", 400, FailureType.INVALID_REQUEST),
     ],
 )
 def test_is_error_is_the_truth(text: str, status: int | None, kind: FailureType) -> None:

@@ -60,6 +60,7 @@ def test_what_is_said_after_the_last_tool_is_the_answer() -> None:
     [
         (173, "[API Error: Resource has been exhausted]", FailureType.RATE_LIMIT),
         (145, "[API Error: quota]", FailureType.AUTH),
+        (1, "[API Error: terminated]", FailureType.CONNECTION),
         (144, "The input token count exceeds the limit", FailureType.INVALID_REQUEST),
         (247, "odd", FailureType.INFERENCE),
         (41, "Invalid auth method selected.", FailureType.AUTH),

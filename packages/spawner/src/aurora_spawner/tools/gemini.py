@@ -4,7 +4,9 @@ How it fails: `Attempt N failed with status S. Retrying with backoff...` on stan
 times; then a result with `status: error` and the lower 8 bits of the HTTP status as exit code (429
 is 173). Its retries can only be turned off in a settings file that belongs to root, so it is ended
 at the first of them where a policy wants none. It works in trusted folders only: trust one in
-its interactive mode, or set GEMINI_CLI_TRUST_WORKSPACE=true.
+its interactive mode, or set GEMINI_CLI_TRUST_WORKSPACE=true. It repeats the prompt, and does not
+wait until its output is read: after a prompt of a megabyte, on a busy machine, its result may be
+missing.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ _MODES: Mapping[Permissions, str] = {
     "workspace-write": "auto_edit",
     "full-access": "yolo",
 }
+
+# What its HTTP library says of a stream that was cut.
+_CUT = "[API Error: terminated]"
 
 _RETRYING = re.compile(r"Attempt (\d+) failed with status (\d{3})\. Retrying")
 
@@ -120,5 +125,7 @@ class _GeminiReader:
             return Answer(text, "gemini ended without a result", facts=facts)
         message = str(member(self._result, "error", "message") or stderr.strip() or "gemini failed")
         status = exit_code + 256 if exit_code >= _FIRST_STATUS else None
+        if message == _CUT:
+            return Answer(text, message, FailureType.CONNECTION, facts)
         kind = _BY_EXIT.get(exit_code) or failure_of(message, status)
         return Answer(text, message, kind, facts)

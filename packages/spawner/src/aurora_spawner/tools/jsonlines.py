@@ -56,4 +56,8 @@ def total(value: object, *names: str) -> int | None:
 def failure_of(message: str, status: object = None) -> FailureType:
     """The kind of a failure that a tool reports with a message and perhaps an HTTP status."""
     known = classify_status(status) if isinstance(status, int) else None
-    return known or classify(message)
+    # 400 is what providers say to everything, an account without credit included.
+    if known in (None, FailureType.INVALID_REQUEST):
+        told = classify(message)
+        return told if known is None or told is FailureType.RATE_LIMIT else known
+    return known
