@@ -2,7 +2,14 @@
 
 import pytest
 
-from aurora_circuit_breaker import Backoff, CircuitBreaker, FailureRate, Kind, SlowCalls
+from aurora_circuit_breaker import (
+    Backoff,
+    CircuitBreaker,
+    FailureRate,
+    Kind,
+    SlowCalls,
+    ledger,
+)
 
 
 def opens_at(breaker, agent_id):
@@ -58,6 +65,15 @@ def test_a_program_may_have_no_kinds(clock):
     assert opens_at(breaker, "dynamic-pricing") == 2
     breaker.mark_as_adhoc("marked")
     assert opens_at(breaker, "marked") == 4
+
+
+def test_only_so_many_marks_are_kept(clock, monkeypatch):
+    """Of too many marks the one that was made longest ago goes; marking again makes it new."""
+    monkeypatch.setattr(ledger, "MARKS", 2)
+    breaker = CircuitBreaker(clock=clock)
+    for agent_id in ("a", "b", "a", "c"):
+        breaker.mark_as_adhoc(agent_id)
+    assert [opens_at(breaker, agent_id) for agent_id in ("a", "b", "c")] == [4, 2, 4]
 
 
 INFINITE, NAN = float("inf"), float("nan")

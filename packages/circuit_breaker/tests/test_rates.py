@@ -96,8 +96,9 @@ def test_what_is_told_without_a_permit_is_quick(make):
     """Without a permit nobody knows how long it took: that is no slow call."""
     breaker = make(slow_calls=SlowCalls(longer_than=0.5, share=0.5, minimum_calls=2))
     for _ in range(4):
-        breaker.record_failure("x")
         breaker.record_success("x")
+    for _ in range(4):
+        breaker.record_failure("x")
     assert state(breaker) == "closed"
 
 

@@ -11,10 +11,10 @@ from aurora_circuit_breaker import CircuitBreaker
 def restored(breaker, clock):
     """Carries what the breaker knows into a breaker of a later process."""
 
-    def restore(elapsed=0.0, **arguments):
+    def restore(**elapsed):
         saved = json.loads(json.dumps(breaker.snapshot()))
-        later = CircuitBreaker(clock=lambda: clock.now - 777, **arguments)
-        later.restore(saved, elapsed)
+        later = CircuitBreaker(clock=lambda: clock.now - 777)
+        later.restore(saved, **elapsed)
         return later
 
     return restore
@@ -53,6 +53,16 @@ def test_a_soft_failure_stays_soft(breaker, restored):
     later = restored()
     later.record_failure("adhoc", failure_type="crash")
     assert not later.is_open("adhoc")
+
+
+def test_a_soft_failure_of_long_ago_stays_long_ago(breaker, clock, restored):
+    """A soft failure before the fast-fail window does not keep hard ones from failing fast."""
+    breaker.record_failure("adhoc", failure_type="timeout")
+    clock.advance(100)
+    breaker.record_failure("adhoc", failure_type="crash")
+    later = restored()
+    later.record_failure("adhoc", failure_type="crash")
+    assert later.is_open("adhoc")
 
 
 def test_marks_limits_and_forces_are_kept(breaker, restored):
