@@ -207,6 +207,12 @@ class Command:
         return path.read_text()
 
 
+@pytest.fixture(scope="session")
+def command_in() -> type[Command]:
+    """The command in a folder of a test's choice, for what runs to its end."""
+    return Command
+
+
 @pytest.fixture
 def soar(tmp_path: Path) -> Iterator[Command]:
     """The command in an empty folder; whatever a test started is ended after it."""

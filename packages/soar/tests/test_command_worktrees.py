@@ -186,3 +186,18 @@ def test_where_there_can_be_no_worktree(soar: Command) -> None:
     ended = soar.run("run", plan(soar), "--permissions", "workspace-write", "-q")
     assert ended.code == 0
     assert ended.err.startswith("agents that may write share this folder: ")
+
+
+def test_changes_are_shown_as_a_patch(repo: Command) -> None:
+    """`show --diff` prints what subgoals changed, as a patch that git applies."""
+    _, results = repo.results(plan(repo), "--permissions", "workspace-write")
+    whole = repo.run("show", "--diff").out
+    assert "+++ b/one.txt" in whole
+    assert "+++ b/two.txt" in whole
+    one = repo.run("show", results["run"], "one", "--diff").out
+    assert "two.txt" not in one
+    subprocess.run(["git", "apply"], cwd=repo.folder, check=True, input=one, text=True)
+    assert (repo.folder / "one.txt").read_text() == "by an agent\n"
+    ended = repo.run("show", results["run"], "after", "--diff")
+    assert (ended.code, ended.out) == (2, "")
+    assert "nothing was changed in a worktree by after" in ended.err

@@ -18,6 +18,7 @@ from aurora_soar.cli.commands import (
     resume_command,
     run_command,
     schema_command,
+    show_command,
 )
 from aurora_spawner import give_streams, report_bug
 
@@ -32,6 +33,7 @@ app = typer.Typer(
   aurora-soar run plan.toml                   run a plan of agents
   aurora-soar run plan.toml --tool extract    try it without a model
   aurora-soar resume                          go on with the latest run
+  aurora-soar show                            what became of it
 
 Each subgoal of a plan starts as soon as what it depends on is done; agents are retried, and
 results are kept in .aurora/runs.
@@ -66,6 +68,7 @@ def _root(
 
 app.command("run")(run_command)
 app.command("resume")(resume_command)
+app.command("show")(show_command)
 app.command("check")(check_command)
 app.command("apply")(apply_command)
 

@@ -28,9 +28,10 @@ from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
 from aurora_soar.phases import execute_agents
 from aurora_soar.plan import longest_duration
 from aurora_soar.results import CollectResult
-from aurora_soar.runs import JournalMemo, RunFolder, RunRequest
+from aurora_soar.runs import DiaryWriter, JournalMemo, RunFolder, RunRequest
 from aurora_soar.views import (
     Board,
+    EventStream,
     LiveView,
     PlainView,
     Row,
@@ -111,10 +112,11 @@ def conduct(
     Raises:
         OSError: Progress or results cannot be written.
     """
-    conductor = _Conductor(
-        prepared, request, folder, shown, journal, breaker, places, redo, held_back
-    )
-    return asyncio.run(conductor.conduct())
+    with DiaryWriter(folder.diary) as diary:
+        conductor = _Conductor(
+            prepared, request, folder, shown, journal, diary, breaker, places, redo, held_back
+        )
+        return asyncio.run(conductor.conduct())
 
 
 class _Conductor:
@@ -127,6 +129,7 @@ class _Conductor:
         folder: RunFolder,
         shown: Shown,
         journal: Journal,
+        diary: DiaryWriter,
         breaker: CircuitBreaker,
         places: Workplaces,
         redo: Collection[str],
@@ -161,6 +164,7 @@ class _Conductor:
             budget_usd=plan.limits.budget_usd,
         )
         self._timeline = Timeline(self._board.rows, self._board.started)
+        self._diary = EventStream(self._board, folder.id, diary.write, self._clean)
         self._view = self._chosen_view()
         self._work: asyncio.Task[CollectResult] | None = None
         # The first output that could not be written, and which readers have gone.
@@ -175,6 +179,7 @@ class _Conductor:
             Interrupts(stop, self._work.cancel, self._note) as interrupts,
             LoggedWarnings(self._note),
         ):
+            self._written(lambda: self._diary.start(self._request.plan_file))
             self._told(self._start_exports)
             self._shown(self._view.start)
             ticking = asyncio.create_task(self._tick())
@@ -242,6 +247,7 @@ class _Conductor:
         """What the board knows is kept, gets its time, and is told to programs."""
         self._written(lambda: self._keep(event))
         self._timeline.apply(event, now)
+        self._written(lambda: self._diary.saw(event, now))
         self._told(lambda: self._exports.saw(event, now))
 
     def _keep(self, event: RunEvent) -> None:
@@ -343,6 +349,7 @@ class _Conductor:
             self._exports.finish(results)
         except OSError as error:
             self._lost = self._lost or error
+        self._written(lambda: self._diary.finish(code, now))
         if not (self._shown_as.quiet and code == ExitCode.OK):
             self._shown(lambda: self._sum_up(now))
         self._told(lambda: self._exports.close(code, now))

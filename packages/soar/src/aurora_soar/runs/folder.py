@@ -4,6 +4,7 @@ Layout, where NAME is a subgoal's id made safe for a file system:
 
     run.json                what was asked for, see `request`
     journal.db              every result as soon as there is one, see `keeping`
+    events.jsonl            what happens as it happens, see `diary`
     results.json            what became of everything
     NAME/output.txt         the subgoal's answer
     NAME/ATTEMPT/stdout.log what an attempt said, bounded as in its result
@@ -26,6 +27,7 @@ __all__ = ["RESULTS", "RunFolder", "run_ids", "safe_names"]
 RESULTS = "results.json"
 _REQUEST = "run.json"
 _JOURNAL = "journal.db"
+_DIARY = "events.jsonl"
 
 # No letters or digits that are mistaken for each other when read aloud or copied by hand.
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -46,7 +48,7 @@ def safe_names(ids: Iterable[str]) -> list[str]:
     Letters, digits, dots, hyphens and underscores stay. An id that had to be changed, and one
     that differs from an earlier one by case only, gets a digest of itself at the end.
     """
-    taken = {RESULTS, _REQUEST, _JOURNAL}
+    taken = {RESULTS, _REQUEST, _JOURNAL, _DIARY}
     names = []
     for each in ids:
         name = _UNSAFE.sub("_", each).lstrip(".")[:_LONGEST_NAME]
@@ -72,6 +74,7 @@ class RunFolder:
         path: The folder.
         request: The file that says what was asked for.
         journal: The journal.
+        diary: The file that says what happens while it happens.
         results: The file that says what became of everything, once it is written.
         ids: The ids of the subgoals, in the order of the plan.
     """
@@ -81,6 +84,7 @@ class RunFolder:
         self.path = path
         self.request = path / _REQUEST
         self.journal = path / _JOURNAL
+        self.diary = path / _DIARY
         self.results = path / RESULTS
         self.ids = tuple(subgoal_ids)
         self._names = safe_names(subgoal_ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -11,7 +11,7 @@ from rich.text import Text
 from aurora_soar.events import RunEvent
 from aurora_spawner import safe_line
 
-__all__ = ["SilentView", "View", "error_console"]
+__all__ = ["SilentView", "View", "error_console", "output_console"]
 
 
 class _Console(Console):
@@ -22,10 +22,19 @@ class _Console(Console):
 
 def error_console(*, force_terminal: bool = False) -> Console:
     """A console on standard error; colours and drawing only on a terminal, or if forced."""
+    return _console(sys.stderr, force_terminal)
+
+
+def output_console() -> Console:
+    """A console on standard output; colours only on a terminal."""
+    return _console(sys.stdout, False)
+
+
+def _console(file: TextIO, force_terminal: bool) -> Console:
     return _Console(
-        file=sys.stderr,
+        file=file,
         # Rich would also take a wish for colours (FORCE_COLOR) for a terminal.
-        force_terminal=force_terminal or sys.stderr.isatty(),
+        force_terminal=force_terminal or file.isatty(),
         highlight=False,
         markup=False,
         emoji=False,

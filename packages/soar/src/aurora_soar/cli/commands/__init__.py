@@ -6,6 +6,7 @@ from aurora_soar.cli.commands.circuits import circuits_command, isolate_command,
 from aurora_soar.cli.commands.config import config_command, schema_command
 from aurora_soar.cli.commands.resume import resume_command
 from aurora_soar.cli.commands.run import run_command
+from aurora_soar.cli.commands.show import show_command
 
 __all__ = [
     "apply_command",
@@ -17,4 +18,5 @@ __all__ = [
     "resume_command",
     "run_command",
     "schema_command",
+    "show_command",
 ]
