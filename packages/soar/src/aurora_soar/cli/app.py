@@ -33,10 +33,9 @@ app = typer.Typer(
   aurora-soar run plan.toml                   run a plan of agents
   aurora-soar run plan.toml --tool extract    try it without a model
   aurora-soar resume                          go on with the latest run
-  aurora-soar show                            what became of it
 
 Each subgoal of a plan starts as soon as what it depends on is done; agents are retried, and
-results are kept in .aurora/runs.
+results are kept in .aurora/runs, and shown by `aurora-soar show`.
 """,
 )
 
