@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import typer
 
 from aurora_spawner import ExitCode, JournalError, output_lost, safe_line
 
-__all__ = ["complain", "outputs"]
+__all__ = ["complain", "outputs", "refuse"]
 
 
 @contextmanager
@@ -28,3 +29,9 @@ def outputs() -> Iterator[None]:
 def complain(text: str) -> None:
     """Say one line on standard error; untrusted parts of it are made safe."""
     print(safe_line(text), file=sys.stderr)
+
+
+def refuse(text: str) -> NoReturn:
+    """End the command: it cannot do what it was asked for, and this is why."""
+    complain(f"aurora-soar: {text}")
+    raise typer.Exit(ExitCode.USAGE)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from aurora_soar.cli.changed import Changed, changed_by
-from aurora_soar.cli.completion import complete_run, complete_subgoal
-from aurora_soar.cli.places import HOME
-from aurora_soar.cli.streams import complain, outputs
+from aurora_soar.cli.named import RunName, SubgoalName, run_or_exit, subgoal_or_exit
+from aurora_soar.cli.streams import complain, outputs, refuse
 from aurora_soar.isolation import (
     ApplyError,
     ConflictError,
@@ -20,8 +19,7 @@ from aurora_soar.isolation import (
     apply_changes,
     repository_root,
 )
-from aurora_soar.plan import did_you_mean
-from aurora_soar.runs import NoSuchRunError, RunFolder, find_run
+from aurora_soar.runs import RunFolder
 from aurora_spawner import ExitCode, safe_line
 
 __all__ = ["apply_command"]
@@ -29,22 +27,8 @@ __all__ = ["apply_command"]
 
 @outputs()
 def apply_command(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="Its id, or the beginning of it; else the latest.",
-            autocompletion=complete_run,
-        ),
-    ] = None,
-    subgoal: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[ID]",
-            help="Only what this subgoal changed; else all that succeeded.",
-            autocompletion=complete_subgoal,
-        ),
-    ] = None,
+    run: RunName = None,
+    subgoal: SubgoalName = None,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Show it; change nothing.")
     ] = False,
@@ -53,13 +37,10 @@ def apply_command(
 
     Where your tree has moved on since, git merges. Nothing is committed.
     """
-    try:
-        _, folder = find_run(HOME, run)
-    except NoSuchRunError as error:
-        _end(str(error))
+    _, folder = run_or_exit(run)
     repository = repository_root(Path.cwd())
     if repository is None:
-        _end("this is no git repository, so no subgoal had a worktree")
+        refuse("this is no git repository, so no subgoal had a worktree")
     try:
         chosen = _chosen(asyncio.run(changed_by(repository, folder)), folder, subgoal)
         if not dry_run:
@@ -68,7 +49,7 @@ def apply_command(
         complain(f"aurora-soar: {error}")
         raise typer.Exit(ExitCode.FAILED) from None
     except (ApplyError, GitError) as error:
-        _end(str(error))
+        refuse(str(error))
     for each in chosen:
         print(f"{safe_line(each.subgoal)}  {each.changes.branch}")
         for line in each.changes.diffstat.splitlines():
@@ -81,20 +62,15 @@ def _chosen(found: list[Changed], folder: RunFolder, subgoal: str | None) -> lis
     if subgoal is None:
         good = [each for each in found if each.outcome == "ok"]
         if not good:
-            _end(f"no subgoal of run {folder.id} has succeeded and changed something in a worktree")
+            refuse(
+                f"no subgoal of run {folder.id} has succeeded and changed something in a worktree"
+            )
         return good
-    if subgoal not in folder.ids:
-        hint = did_you_mean(subgoal, folder.ids)
-        _end(f'run {folder.id} has no subgoal "{subgoal}".{hint}')
+    subgoal = subgoal_or_exit(folder, subgoal)
     named = [each for each in found if each.subgoal == subgoal]
     if not named:
-        _end(f'"{subgoal}" changed nothing in a worktree')
+        refuse(f'"{subgoal}" changed nothing in a worktree')
     if named[0].outcome != "ok":
         branch = named[0].changes.branch
-        _end(f'"{subgoal}" has not succeeded; what it left is in the branch {branch}')
+        refuse(f'"{subgoal}" has not succeeded; what it left is in the branch {branch}')
     return named
-
-
-def _end(text: str) -> NoReturn:
-    complain(f"aurora-soar: {text}")
-    raise typer.Exit(ExitCode.USAGE)

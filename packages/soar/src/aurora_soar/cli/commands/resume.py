@@ -11,10 +11,11 @@ import typer
 
 from aurora_soar.assignments import assign
 from aurora_soar.cli.breakers import breaker_of
-from aurora_soar.cli.completion import complete_run, complete_subgoal
+from aurora_soar.cli.completion import complete_subgoal
 from aurora_soar.cli.conductor import Shown, conduct
 from aurora_soar.cli.configured import configured_or_exit
 from aurora_soar.cli.isolating import places_or_exit
+from aurora_soar.cli.named import RunName, run_or_exit
 from aurora_soar.cli.notice import noticed
 from aurora_soar.cli.options import (
     AsJson,
@@ -28,12 +29,11 @@ from aurora_soar.cli.options import (
     Timeout,
     ToolName,
 )
-from aurora_soar.cli.places import HOME
 from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
-from aurora_soar.cli.streams import complain, outputs
+from aurora_soar.cli.streams import outputs, refuse
 from aurora_soar.phases import Settings, persona_of
 from aurora_soar.plan import Plan, UnknownSubgoalError, select
-from aurora_soar.runs import Fate, NoSuchRunError, RunFolder, RunRequest, find_run, predict
+from aurora_soar.runs import Fate, RunFolder, RunRequest, predict
 from aurora_spawner import ExitCode, Journal, safe_line, supervise, surroundings
 
 __all__ = ["resume_command"]
@@ -41,14 +41,7 @@ __all__ = ["resume_command"]
 
 @outputs()
 def resume_command(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="Its id, or the beginning of it; else the latest.",
-            autocompletion=complete_run,
-        ),
-    ] = None,
+    run: RunName = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Only what failed, nothing that was never started.")
     ] = False,
@@ -88,11 +81,7 @@ def resume_command(
 
     The plan file is read again. Whatever it changes about a subgoal makes that subgoal run again.
     """
-    try:
-        request, folder = find_run(HOME, run)
-    except NoSuchRunError as error:
-        complain(f"aurora-soar: {error}")
-        raise typer.Exit(ExitCode.USAGE) from None
+    request, folder = run_or_exit(run)
     found = configured_or_exit(
         jobs=jobs,
         retries=retries,
@@ -149,8 +138,7 @@ def _known(plan: Plan, names: Collection[str]) -> frozenset[str]:
     try:
         select(plan, only=names)
     except UnknownSubgoalError as error:
-        complain(f"aurora-soar: {error}")
-        raise typer.Exit(ExitCode.USAGE) from None
+        refuse(str(error))
     return frozenset(names)
 
 

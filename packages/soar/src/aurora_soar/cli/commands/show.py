@@ -8,18 +8,17 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from aurora_soar.cli.changed import changed_by
-from aurora_soar.cli.completion import complete_run, complete_subgoal
+from aurora_soar.cli.named import RunName, SubgoalName, run_or_exit, subgoal_or_exit
 from aurora_soar.cli.places import HOME
-from aurora_soar.cli.streams import complain, outputs
+from aurora_soar.cli.streams import complain, outputs, refuse
 from aurora_soar.isolation import GitError, full_diff, repository_root
-from aurora_soar.plan import did_you_mean
-from aurora_soar.runs import DiaryReader, NoSuchRunError, RunFolder, find_run
+from aurora_soar.runs import DiaryReader, NoSuchRunError, RunFolder, find_run, run_ids
 from aurora_soar.views import (
     event_line,
     glyphs_for,
@@ -36,20 +35,8 @@ __all__ = ["show_command"]
 
 @outputs()
 def show_command(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="Its id, or the beginning of it; else the latest.",
-            autocompletion=complete_run,
-        ),
-    ] = None,
-    subgoal: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[ID]", help="One subgoal, with its answer.", autocompletion=complete_subgoal
-        ),
-    ] = None,
+    run: RunName = None,
+    subgoal: SubgoalName = None,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Look on while it goes on, to its end.")
     ] = False,
@@ -72,10 +59,10 @@ def show_command(
     files of the run have it as it was.
     """
     if sum((follow, log, diff)) > 1:
-        _end("--follow, --log and --diff show different things: choose one")
+        refuse("--follow, --log and --diff show different things: choose one")
     folder, subgoal = _named(run, subgoal)
-    if subgoal is not None and subgoal not in folder.ids:
-        _end(f'run {folder.id} has no subgoal "{subgoal}".{did_you_mean(subgoal, folder.ids)}')
+    if subgoal is not None:
+        subgoal = subgoal_or_exit(folder, subgoal)
     diary = DiaryReader(folder.diary)
     if follow:
         raise typer.Exit(_follow(folder, diary, as_json=as_json))
@@ -90,7 +77,7 @@ def show_command(
         return
     if log:
         if subgoal is None:
-            _end("--log is about one subgoal: aurora-soar show RUN ID --log")
+            refuse("--log is about one subgoal: aurora-soar show RUN ID --log")
         _show_log(folder, parts[subgoal])
         return
     if as_json:
@@ -109,30 +96,27 @@ def show_command(
 
 def _named(run: str | None, subgoal: str | None) -> tuple[RunFolder, str | None]:
     """The run and the subgoal that are meant; one name may well be that of a subgoal."""
-    try:
-        return find_run(HOME, run)[1], subgoal
-    except NoSuchRunError as error:
-        if run is not None and subgoal is None:
-            with suppress(NoSuchRunError):
-                latest = find_run(HOME, None)[1]
-                if run in latest.ids:
-                    return latest, run
-        _end(str(error))
+    if run is not None and subgoal is None:
+        with suppress(NoSuchRunError):
+            latest = find_run(HOME, None)[1]
+            if run in latest.ids and not any(each.startswith(run) for each in run_ids(HOME)):
+                return latest, run
+    return run_or_exit(run)[1], subgoal
 
 
 def _record(folder: RunFolder, diary: DiaryReader) -> dict[str, Any]:
     """The results of a run that is over; ends here if there are none."""
     if diary.is_written:
-        _end(f"run {folder.id} goes on; look along: aurora-soar show {folder.id} --follow")
+        refuse(f"run {folder.id} goes on; look along: aurora-soar show {folder.id} --follow")
     try:
         record = json.loads(folder.results.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        _end(
+        refuse(
             f"run {folder.id} was ended before its results were written. "
             f"What is finished is kept: aurora-soar resume {folder.id}"
         )
     except ValueError as error:
-        _end(f"{folder.results} is damaged: {error}")
+        refuse(f"{folder.results} is damaged: {error}")
     assert isinstance(record, dict)
     return record
 
@@ -150,7 +134,7 @@ def _follow(folder: RunFolder, diary: DiaryReader, *, as_json: bool) -> int:
             if event["type"] == "run.finished":
                 code = int(event["exit_code"])
     except FileNotFoundError:
-        _end(f"run {folder.id} has not begun, or is of a version that could not be followed")
+        refuse(f"run {folder.id} has not begun, or is of a version that could not be followed")
     if code is None:
         complain(
             f"run {folder.id} was killed. What is finished is kept: aurora-soar resume {folder.id}"
@@ -161,7 +145,7 @@ def _follow(folder: RunFolder, diary: DiaryReader, *, as_json: bool) -> int:
 
 def _show_log(folder: RunFolder, part: dict[str, Any]) -> None:
     if part["log"] is None:
-        _end(f'"{part["id"]}" was not attempted in this run: there is no log')
+        refuse(f'"{part["id"]}" was not attempted in this run: there is no log')
     shown = False
     for name in ("stdout.log", "stderr.log"):
         text = (Path(part["log"]).parent / name).read_text(encoding="utf-8", errors="replace")
@@ -177,7 +161,7 @@ def _show_log(folder: RunFolder, part: dict[str, Any]) -> None:
 def _show_diff(folder: RunFolder, subgoal: str | None) -> None:
     repository = repository_root(Path.cwd())
     if repository is None:
-        _end("this is no git repository, so no subgoal had a worktree")
+        refuse("this is no git repository, so no subgoal had a worktree")
 
     async def patches() -> list[str]:
         found = await changed_by(repository, folder)
@@ -190,9 +174,9 @@ def _show_diff(folder: RunFolder, subgoal: str | None) -> None:
     try:
         said = asyncio.run(patches())
     except GitError as error:
-        _end(str(error))
+        refuse(str(error))
     if not said:
-        _end(f"nothing was changed in a worktree by {subgoal or f'run {folder.id}'}")
+        refuse(f"nothing was changed in a worktree by {subgoal or f'run {folder.id}'}")
     # A patch for a terminal must not speak to it; one for a pipe must still apply.
     patch = "".join(said)
     if sys.stdout.isatty():
@@ -212,8 +196,3 @@ def _print(lines: Iterable[Text]) -> None:
     for line in lines:
         console.print(line, soft_wrap=True)
     sys.stdout.flush()
-
-
-def _end(text: str) -> NoReturn:
-    complain(f"aurora-soar: {text}")
-    raise typer.Exit(ExitCode.USAGE)
