@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -16,9 +16,11 @@ from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
 from aurora_soar.cli.preflight import Answerer
 from aurora_soar.cli.streams import outputs
 from aurora_soar.plan import (
+    GraphForm,
     Plan,
     PlanSubgoal,
     did_you_mean,
+    draw,
     longest_duration,
     rounds,
 )
@@ -36,6 +38,10 @@ def check_command(
     retries: Retries = None,
     timeout: Timeout = None,
     tool: ToolName = None,
+    graph: Annotated[
+        GraphForm | None,
+        typer.Option("--graph", help="Draw what waits for what, and nothing else."),
+    ] = None,
 ) -> None:
     """Show what a plan would run, in which order and why; start nothing."""
     found = configured_or_exit(
@@ -49,6 +55,11 @@ def check_command(
         tool=tool,
     )
     prepared = prepare_or_exit(request, found)
+    if graph is not None:
+        for line in draw(prepared.plan, graph):
+            print(line)
+        sys.stdout.flush()
+        return
     describe_and_exit(prepared, fallback_to_llm=found.settings.fallback)
 
 
