@@ -525,3 +525,18 @@ def test_a_forced_table_has_colours_unless_they_are_not_wanted(soar: Command) ->
     assert "\x1b[31m" not in ended.err
     ended = soar.run("run", plan, env={"FORCE_COLOR": "1"})
     assert "\x1b" not in ended.err
+
+
+def test_what_agents_say_as_they_say_it(soar: Command) -> None:
+    """With -v each line of an agent's is shown, made safe (F9); without, a good one's is not."""
+    plan = soar.plan(
+        r"""
+        [agents.a]
+        command = ["sh", "-c", "printf 'one\\n\\033[31mtwo\\n'"]
+        [[subgoals]]
+        id = "a"
+        """
+    )
+    lines = soar.run("run", plan, "-v").err.splitlines()
+    assert [line.strip() for line in lines if " a: " in line] == ["a: one", r"a: \x1b[31mtwo"]
+    assert "two" not in soar.run("run", plan).err

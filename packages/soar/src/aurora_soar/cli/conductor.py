@@ -75,12 +75,14 @@ class Shown:
         progress: The view on standard error.
         json: Whether the results go to standard output.
         quiet: Say nothing about success.
+        verbose: Show what agents say as they say it, in lines.
         exports: Where else the run is wanted.
     """
 
     progress: Progress
     json: bool
     quiet: bool
+    verbose: bool = False
     exports: Exports = field(default_factory=lambda: Exports(ExportFiles()))
 
 
@@ -308,11 +310,15 @@ class _Conductor:
         progress = self._shown_as.progress
         if progress is Progress.AUTO:
             live = sys.stderr.isatty() and not self._console.is_dumb_terminal
-            progress = Progress.TTY if live else Progress.PLAIN
+            # A table has no room for all that is said.
+            tty = live and not self._shown_as.verbose
+            progress = Progress.TTY if tty else Progress.PLAIN
         if self._shown_as.quiet or progress is Progress.NONE:
             return SilentView(self._console)
-        view = LiveView if progress is Progress.TTY else PlainView
-        return view(self._board, self._console, self._glyphs, time.monotonic)
+        shown = self._board, self._console, self._glyphs, time.monotonic
+        if progress is Progress.TTY:
+            return LiveView(*shown)
+        return PlainView(*shown, verbose=self._shown_as.verbose)
 
     # The end
 

@@ -34,6 +34,7 @@ __all__ = [
     "Timeout",
     "ToolName",
     "TraceFile",
+    "Verbose",
 ]
 
 
@@ -105,4 +106,7 @@ FailFast = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="Say something only if it is not all well.")
+]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Print what agents say as they say it.")
 ]

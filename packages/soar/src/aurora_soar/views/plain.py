@@ -36,6 +36,7 @@ from aurora_soar.views.theme import (
 )
 from aurora_spawner import (
     FallbackStarted,
+    OutputLine,
     RetryScheduled,
     SpawnResult,
     Warned,
@@ -63,6 +64,7 @@ class PlainView:
         glyphs: What lines are made of.
         clock: Seconds, the ones that the board is fed with.
         wall: What time it is for people.
+        verbose: Print what agents say, too.
     """
 
     def __init__(
@@ -72,12 +74,15 @@ class PlainView:
         glyphs: Glyphs,
         clock: Callable[[], float],
         wall: Callable[[], datetime] = datetime.now,
+        *,
+        verbose: bool = False,
     ) -> None:
         self._board = board
         self._console = console
         self._glyphs = glyphs
         self._clock = clock
         self._wall = wall
+        self._verbose = verbose
         self._spoke = board.started
         self._ids = min(max((len(row.id) for row in board.rows), default=0), 24)
 
@@ -115,6 +120,8 @@ class PlainView:
             case SubgoalEvent(event=FallbackStarted(reason, agent)):
                 to = "" if agent is None else f"to {safe_line(agent)}: "
                 self._change(State.FALLBACK, row, to + first_line(reason))
+            case SubgoalEvent(event=OutputLine(_, text)) if self._verbose:
+                self._aside(f"{row.id}: {text}")
             case SubgoalEvent(event=Warned(text)):
                 self._line("WARN", "yellow", safe_line(row.id), first_line(text))
             case SubgoalFinished(output=output):

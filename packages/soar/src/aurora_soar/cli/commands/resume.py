@@ -28,6 +28,7 @@ from aurora_soar.cli.options import (
     ShownAs,
     Timeout,
     ToolName,
+    Verbose,
 )
 from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
 from aurora_soar.cli.streams import outputs, refuse
@@ -73,6 +74,7 @@ def resume_command(
     notify: Notify = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Say what would be kept and run; start nothing.")
     ] = False,
@@ -119,7 +121,7 @@ def resume_command(
                 print(safe_line(line), file=sys.stdout if dry_run else sys.stderr)
         if dry_run:
             return
-        shown = Shown(found.settings.progress, as_json, quiet)
+        shown = Shown(found.settings.progress, as_json, quiet, verbose)
         # Whoever resumes wants another try of what has failed.
         breaker = breaker_of(prepared, request, anew=True)
         places = places_or_exit(prepared, request, folder, quiet=quiet)

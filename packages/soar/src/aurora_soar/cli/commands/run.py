@@ -38,6 +38,7 @@ from aurora_soar.cli.options import (
     Timeout,
     ToolName,
     TraceFile,
+    Verbose,
 )
 from aurora_soar.cli.places import HOME
 from aurora_soar.cli.plans import prepare_or_exit, tell_missing
@@ -72,6 +73,7 @@ def run_command(
     junit: JunitFile = None,
     trace: TraceFile = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Start nothing: the same as check.")
     ] = False,
@@ -128,7 +130,7 @@ def run_command(
     folder.write_request(replace(request, plan_file=os.path.abspath(plan)).to_text(subgoals))
     places = places_or_exit(prepared, request, folder, quiet=quiet)
     with Journal.open(folder.journal, surroundings=surroundings()) as journal:
-        shown = Shown(settings.progress, as_json, quiet, exports)
+        shown = Shown(settings.progress, as_json, quiet, verbose, exports)
         breaker = breaker_of(prepared, request)
         code = noticed(
             found,
