@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aurora_soar.config import SETTINGS, ConfigError, Configuration, Settings, resolve
+from aurora_soar.trust import Standing
 from aurora_spawner import Progress
 
 
@@ -23,6 +24,10 @@ class World:
         (self.repository / ".git").mkdir()
         self.trusted: set[Path] = set()
         self.environment = {"HOME": str(self.home)}
+
+    def standing_of(self, path: Path, content: bytes) -> Standing:
+        assert path.read_bytes() == content
+        return Standing.TRUSTED if path in self.trusted else Standing.UNKNOWN
 
     def write(self, path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +45,7 @@ class World:
             flags,
             here=self.here,
             environment=self.environment,
-            is_trusted=lambda path: path in self.trusted,
+            standing_of=self.standing_of,
         )
 
     def refused(self) -> list[str]:

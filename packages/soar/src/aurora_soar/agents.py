@@ -29,11 +29,16 @@ class Agent(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentInfo:
-    """An agent; see `Agent` for the attributes."""
+    """An agent; see `Agent` for the other attributes.
+
+    Attributes:
+        purpose: When to choose it, in words; empty where only its description can tell.
+    """
 
     id: str
     description: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
+    purpose: str = ""
 
     @property
     def is_adhoc(self) -> bool:

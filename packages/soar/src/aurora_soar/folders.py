@@ -1,12 +1,12 @@
-"""Where things of the user's are kept across projects and runs."""
+"""Where things of the user's are kept across projects and runs, and where a project ends."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["config_folder", "make_private", "state_folder"]
+__all__ = ["config_folder", "home_folder", "make_private", "state_folder", "upwards"]
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -22,13 +22,27 @@ def config_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def _base(variable: str, environment: Mapping[str, str], *default: str) -> Path:
     named = environment.get(variable, "")
     # The XDG base directory specification: a path that is not absolute is to be ignored.
-    base = Path(named) if os.path.isabs(named) else _home(environment).joinpath(*default)
+    base = Path(named) if os.path.isabs(named) else home_folder(environment).joinpath(*default)
     return base / "aurora"
 
 
-def _home(environment: Mapping[str, str]) -> Path:
+def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """The user's home folder."""
     named = environment.get("HOME", "")
     return Path(named) if os.path.isabs(named) else Path.home()
+
+
+def upwards(here: Path) -> Iterator[Path]:
+    """The folders of the project that we stand in, the nearest first, to the top of the repository.
+
+    Outside of a repository only the folder itself: what lies above may be anybody's.
+
+    Args:
+        here: Where we stand; absolute, without symbolic links.
+    """
+    folders = [here, *here.parents]
+    tops = [place for place, folder in enumerate(folders) if (folder / ".git").exists()]
+    yield from folders[: tops[0] + 1 if tops else 1]
 
 
 def make_private(folder: Path) -> None:

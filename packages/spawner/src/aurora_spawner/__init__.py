@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         status_of,
     )
     from aurora_spawner.failures import FailureType, classify
+    from aurora_spawner.inventory import FoundTool, take_inventory
     from aurora_spawner.journal import Journal, content_of, surroundings
     from aurora_spawner.models import Permissions, SpawnResult, SpawnTask
     from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
@@ -86,6 +87,7 @@ __all__ = [
     "ExitCode",
     "FailureType",
     "FallbackStarted",
+    "FoundTool",
     "Gate",
     "Interrupts",
     "InvalidTaskError",
@@ -145,4 +147,5 @@ __all__ = [
     "supervise",
     "surroundings",
     "suspend",
+    "take_inventory",
 ]

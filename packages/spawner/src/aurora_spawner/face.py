@@ -64,6 +64,10 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "FailureType",
         "classify",
     ),
+    "inventory": (
+        "FoundTool",
+        "take_inventory",
+    ),
     "journal": (
         "Journal",
         "content_of",

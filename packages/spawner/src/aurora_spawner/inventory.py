@@ -49,6 +49,23 @@ class FoundTool:
     install: str = ""
     default: bool = False
 
+    @property
+    def remark(self) -> str:
+        """What people should know beside version and state, and what to do about it."""
+        match self.state:
+            case "missing":
+                return f"not on PATH; to get it: {self.install}"
+            case "broken":
+                return self.install
+            case "built-in":
+                return "no model: answers with lines of its prompt; --tool extract"
+        known = ""
+        if self.state == "untested" and self.tested:
+            known = f"; tested: {', '.join(self.tested)}"
+        silent = "; does not tell its version" if self.state == "unknown" else ""
+        default = "; answers where no --tool is named" if self.default else ""
+        return f"{self.path}{known}{silent}{default}"
+
 
 async def take_inventory(
     which: Callable[[str], str | None] = shutil.which,

@@ -9,16 +9,20 @@ from typing import Annotated
 import typer
 
 from aurora_soar.cli.commands import (
+    agents_command,
     apply_command,
     check_command,
     circuits_command,
     config_command,
+    init_command,
     isolate_command,
     reset_command,
     resume_command,
     run_command,
     schema_command,
+    show_agent_command,
     show_command,
+    trust_command,
 )
 from aurora_spawner import give_streams, report_bug
 
@@ -30,9 +34,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""\b
-  aurora-soar run plan.toml                   run a plan of agents
+  aurora-soar init                            write a first plan, plan.toml
+  aurora-soar run plan.toml                   run it
   aurora-soar run plan.toml --tool extract    try it without a model
-  aurora-soar resume                          go on with the latest run
 
 Each subgoal of a plan starts as soon as what it depends on is done; agents are retried, and
 results are kept in .aurora/runs, and shown by `aurora-soar show`.
@@ -65,11 +69,19 @@ def _root(
     pass
 
 
+app.command("init")(init_command)
 app.command("run")(run_command)
 app.command("resume")(resume_command)
 app.command("show")(show_command)
 app.command("check")(check_command)
 app.command("apply")(apply_command)
+
+agents = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+agents.callback()(agents_command)
+agents.command("show")(show_agent_command)
+app.add_typer(agents, name="agents")
+
+app.command("trust")(trust_command)
 
 circuits = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 circuits.callback()(circuits_command)

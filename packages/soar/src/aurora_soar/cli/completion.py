@@ -13,7 +13,13 @@ import typer
 
 from aurora_soar.cli.places import HOME
 
-__all__ = ["complete_agent", "complete_planned", "complete_run", "complete_subgoal"]
+__all__ = [
+    "complete_agent",
+    "complete_definition",
+    "complete_planned",
+    "complete_run",
+    "complete_subgoal",
+]
 
 # As many runs are offered, the latest first: nobody chooses among more.
 _RUNS = 20
@@ -54,6 +60,14 @@ def complete_agent(incomplete: str) -> list[str]:
         return []
     here = str(project_here())
     return _beginning((each.key.agent_id for each in known if each.key.project == here), incomplete)
+
+
+def complete_definition(incomplete: str) -> list[str]:
+    """Names of the agents that definition files are for."""
+    # YAML takes its time to load.
+    from aurora_soar.definitions import discover
+
+    return _beginning(discover(Path.cwd()).agents, incomplete)
 
 
 def _words() -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any
 import typer
 
 from aurora_soar.cli.streams import complain
-from aurora_soar.config import ConfigError, Configuration, resolve, trust_nobody
+from aurora_soar.cli.trusting import standing_here
+from aurora_soar.config import ConfigError, Configuration, resolve
 from aurora_spawner import ExitCode
 
 __all__ = ["configured_or_exit"]
@@ -21,7 +22,7 @@ def configured_or_exit(**flags: Any) -> Configuration:
         flags: By the names of the settings; None where none was given.
     """
     try:
-        found = resolve(flags, here=Path.cwd(), is_trusted=trust_nobody)
+        found = resolve(flags, here=Path.cwd(), standing_of=standing_here)
     except ConfigError as error:
         for problem in error.problems:
             complain(str(problem))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from aurora_soar.cli.completion import complete_planned
+from aurora_soar.cli.streams import complain
 from aurora_soar.config import SETTINGS, known_tool
 from aurora_soar.plan import Isolation
-from aurora_spawner import Permissions, Progress, parse_duration
+from aurora_spawner import ExitCode, Permissions, Progress, parse_duration
 
 __all__ = [
     "AsJson",
@@ -38,6 +40,10 @@ __all__ = [
 ]
 
 
+# What plans are called that nobody called otherwise.
+_PLANS = ("plan.toml", "plan.yaml", "plan.yml", "plan.json")
+
+
 def _seconds(text: str) -> float:
     try:
         return parse_duration(text)
@@ -63,7 +69,33 @@ def _setting(name: str, *declarations: str, **more: Any) -> Any:
     return typer.Option(*declarations, help=help_text, show_default=False, **more)
 
 
-PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="The plan file: TOML, JSON or YAML.")]
+def _named_plan(context: typer.Context, plan: str) -> str:
+    """The plan that is named; without one, what to type is told and the command ends.
+
+    None is taken unasked, as `make` would: a plan names programs, and whoever has cloned a folder
+    has not agreed to those in it.
+    """
+    if plan or context.resilient_parsing:
+        return plan
+    command = f"aurora-soar {context.info_name}"
+    found = [name for name in _PLANS if Path(name).is_file()]
+    if found:
+        remedy = " or ".join(f"{command} {name}" for name in found)
+        complain(f"aurora-soar: name the plan: {remedy}")
+    else:
+        complain("aurora-soar: there is no plan here; write a first one: aurora-soar init")
+    raise typer.Exit(ExitCode.USAGE)
+
+
+PlanFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="PLAN",
+        help="The plan file: TOML, JSON or YAML.",
+        callback=_named_plan,
+        show_default=False,
+    ),
+]
 Jobs = Annotated[int | None, _setting("jobs", "-j", "--jobs", min=1, metavar="N")]
 Retries = Annotated[int | None, _setting("retries", "--retries", min=0, metavar="N")]
 Timeout = Annotated[float | None, _setting("timeout", "--timeout", parser=_seconds, metavar="TIME")]

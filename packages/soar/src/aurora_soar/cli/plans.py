@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import typer
 
 from aurora_soar.agents import AgentInfo, AgentRegistry
+from aurora_soar.cli.agents_here import AgentsHere, agents_here
 from aurora_soar.cli.preflight import Answerer, answerers, chosen_tool, fallbacks, missing
 from aurora_soar.cli.streams import complain
 from aurora_soar.config import Configuration
@@ -27,12 +28,14 @@ class Prepared:
         chosen_tool: Who answers for agents that name no tool.
         answerers: Who answers for each subgoal.
         others: Who answers for the agents that are named as a fallback.
+        here: The agents that there are beside those of the plan.
     """
 
     plan: Plan
     chosen_tool: str | None
     answerers: Sequence[Answerer]
     others: Sequence[Answerer]
+    here: AgentsHere
 
     @property
     def agents(self) -> list[AgentInfo]:
@@ -44,6 +47,12 @@ class Prepared:
         """The agents that others name as their fallback."""
         return AgentRegistry(each.agent for each in self.others)
 
+    def borrowed_from(self, agent_id: str) -> str:
+        """The file of an agent that the plan names and has not itself; empty for any other."""
+        if agent_id not in self.plan.borrowed:
+            return ""
+        return self.here.roster.agents[agent_id].shown
+
 
 def prepare_or_exit(request: RunRequest, found: Configuration) -> Prepared:
     """Load what was asked for; ends here, with every reason, if it cannot be run.
@@ -52,7 +61,8 @@ def prepare_or_exit(request: RunRequest, found: Configuration) -> Prepared:
         request: What was asked for; it wins over the plan.
         found: The settings; what files say is for where the plan says nothing.
     """
-    plan = _plan(request).filled(
+    here = agents_here()
+    plan = _plan(request, here).filled(
         max_concurrent=found.suggested("jobs"),
         timeout=found.suggested("timeout"),
         retries=found.suggested("retries"),
@@ -60,12 +70,17 @@ def prepare_or_exit(request: RunRequest, found: Configuration) -> Prepared:
         isolation=found.suggested("isolation"),
     )
     chosen = chosen_tool(request.tool or found.settings.tool)
-    return Prepared(
+    prepared = Prepared(
         plan,
         chosen,
         [_with_variables(each, found) for each in answerers(plan, request.tool, chosen)],
         [_with_variables(each, found) for each in fallbacks(plan, request.tool, chosen)],
+        here,
     )
+    # Whoever names an agent whose file is broken should not wonder.
+    for broken in here.broken(each.agent.id for each in prepared.answerers if each.agent.is_adhoc):
+        complain(f"{broken}; skipped")
+    return prepared
 
 
 def _with_variables(answerer: Answerer, found: Configuration) -> Answerer:
@@ -77,9 +92,9 @@ def _with_variables(answerer: Answerer, found: Configuration) -> Answerer:
     return replace(answerer, agent=replace(agent, config={**said, **agent.config}))
 
 
-def _plan(request: RunRequest) -> Plan:
+def _plan(request: RunRequest, here: AgentsHere) -> Plan:
     try:
-        whole = load_plan(request.plan_file)
+        whole = load_plan(request.plan_file, here.agents, here.refused)
         plan = select(whole, only=request.only, skip=request.skip)
     except PlanError as error:
         for problem in error.problems:

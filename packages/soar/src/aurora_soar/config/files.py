@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aurora_soar.folders import upwards
 from aurora_soar.plan import Problem
 from aurora_soar.plan.lines import Lines, toml_lines
 
@@ -40,6 +41,7 @@ class SettingsFile:
         table: The table that holds the settings, by the keys that lead there.
         values: What it says.
         lines: Where.
+        content: What was read, byte by byte: trust is given to that and nothing else.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class SettingsFile:
     table: tuple[str, ...]
     values: Mapping[str, Any]
     lines: Lines
+    content: bytes
 
     def line(self, name: str) -> int | None:
         """The line of a setting, from 1."""
@@ -76,7 +79,7 @@ def project_file(here: Path) -> SettingsFile | None:
     Raises:
         ConfigError: It cannot be read or is no TOML.
     """
-    for folder in _upwards(here.resolve()):
+    for folder in upwards(here.resolve()):
         for name, table in (("aurora.toml", ()), ("pyproject.toml", ("tool", "aurora"))):
             found = _read(folder / name, os.path.relpath(folder / name, here), table)
             if found is not None:
@@ -84,16 +87,11 @@ def project_file(here: Path) -> SettingsFile | None:
     return None
 
 
-def _upwards(here: Path) -> Iterator[Path]:
-    folders = [here, *here.parents]
-    tops = [place for place, folder in enumerate(folders) if (folder / ".git").exists()]
-    yield from folders[: tops[0] + 1 if tops else 1]
-
-
 def _read(path: Path, shown: str, table: tuple[str, ...]) -> SettingsFile | None:
     """What a file says; None if it is not there, or has no such table."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
         values: Any = tomllib.loads(text)
     except FileNotFoundError:
         return None
@@ -113,4 +111,4 @@ def _read(path: Path, shown: str, table: tuple[str, ...]) -> SettingsFile | None
     if not isinstance(values, dict):
         named = ".".join(table)
         raise ConfigError([Problem(shown, lines[table], f"{named} must be a table: [{named}]")])
-    return SettingsFile(path, shown, table, values, lines)
+    return SettingsFile(path, shown, table, values, lines, content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from aurora_soar.config.settings import SETTINGS, Setting, Settings
 from aurora_soar.folders import config_folder
 from aurora_soar.plan import Problem, did_you_mean
 from aurora_soar.plan.validation import wrong_value
+from aurora_soar.trust import Standing, not_used
 
-__all__ = ["Configuration", "IsTrusted", "Origin", "resolve", "trust_nobody"]
+__all__ = ["Configuration", "Origin", "StandingOf", "demands", "resolve", "trust_nobody"]
 
-IsTrusted: TypeAlias = Callable[[Path], bool]
-"""Whether the user trusts a project's file as it is now."""
+StandingOf: TypeAlias = Callable[[Path, bytes], Standing]
+"""Whether the user trusts a project's file, of which this was read."""
 
 # Settings that are files: seen from the folder of the project's file that names them.
 _PATHS = {"html", "junit", "trace", "events"}
@@ -31,9 +33,18 @@ _PATHS = {"html", "junit", "trace", "events"}
 _ALMOST = 0.85
 
 
-def trust_nobody(path: Path) -> bool:
+def trust_nobody(path: Path, content: bytes) -> Standing:
     """No project's file is trusted."""
-    return False
+    return Standing.UNKNOWN
+
+
+def demands(file: SettingsFile) -> tuple[str, ...]:
+    """What a project's file says that is not used until the user trusts it; ready to be shown."""
+    return tuple(
+        f"{name} = {json.dumps(value, default=str)}"
+        for name, value in file.values.items()
+        if name in SETTINGS and SETTINGS[name].in_project_file == "once trusted"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ def resolve(
     *,
     here: Path,
     environment: Mapping[str, str] = os.environ,
-    is_trusted: IsTrusted = trust_nobody,
+    standing_of: StandingOf = trust_nobody,
 ) -> Configuration:
     """Bring together what everybody says.
 
@@ -95,7 +106,7 @@ def resolve(
         flags: The values of the command line by name, checked already; None where none is given.
         here: Where we stand.
         environment: Our variables.
-        is_trusted: Whether a project's file may decide what not every project may.
+        standing_of: Whether a project's file may decide what not every project may.
 
     Raises:
         ConfigError: A file or a variable says what cannot be; names all of it.
@@ -107,7 +118,7 @@ def resolve(
         said.by_user(own)
     project = project_file(here)
     if project is not None:
-        said.by_project(project, is_trusted)
+        said.by_project(project, standing_of)
     said.by_environment(environment)
     for name, value in flags.items():
         if value is not None:
@@ -140,8 +151,8 @@ class _Said:
             else:
                 self._from_file(file, setting, "user")
 
-    def by_project(self, file: SettingsFile, is_trusted: IsTrusted) -> None:
-        trusted: bool | None = None
+    def by_project(self, file: SettingsFile, standing_of: StandingOf) -> None:
+        standing: Standing | None = None
         for setting in self._known(file):
             if setting.in_project_file == "no":
                 if setting.in_user_file:
@@ -151,10 +162,9 @@ class _Said:
                     self._only_a_flag(file, setting)
                 continue
             if setting.in_project_file == "once trusted":
-                trusted = is_trusted(file.path) if trusted is None else trusted
-                if not trusted:
-                    text = f'"{setting.name}" is not used until you trust the file: '
-                    text += f"aurora-soar trust {file.shown}"
+                standing = standing or standing_of(file.path, file.content)
+                if standing is not Standing.TRUSTED:
+                    text = f'"{setting.name}" {not_used(standing, file.shown)}'
                     self.notes.append(str(Problem(file.shown, file.line(setting.name), text)))
                     continue
             self._from_file(file, setting, "project")

@@ -7,8 +7,11 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from aurora_soar.agents import AgentInfo
+from aurora_soar.plan.borrowing import borrow, with_borrowed
 from aurora_soar.plan.lines import Lines, json_lines, toml_lines
 from aurora_soar.plan.model import Plan
 from aurora_soar.plan.problems import Fault, PlanError, Problem
@@ -20,10 +23,19 @@ __all__ = ["load_plan"]
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def load_plan(path: str | Path) -> Plan:
+def load_plan(
+    path: str | Path,
+    agents: Mapping[str, AgentInfo] = MappingProxyType({}),
+    refused: Mapping[str, str] = MappingProxyType({}),
+) -> Plan:
     """The plan in a file: TOML, or JSON or YAML if its name says so.
 
     Descriptions that stand in files of their own are read too.
+
+    Args:
+        path: The file.
+        agents: Agents that the plan may name without having them, by name; its own win.
+        refused: Agents that it must not name so, each with what is to be said after its name.
 
     Raises:
         PlanError: The file cannot be read or is no valid plan; says everything that is wrong.
@@ -33,11 +45,12 @@ def load_plan(path: str | Path) -> Plan:
     data, lines = _parse(path, text)
     data.setdefault("name", path.stem)
     files = _DescriptionFiles(path.parent)
-    plan, faults = validate(data)
-    faults += files.read(data)
+    borrowed, faults = borrow(data, agents, refused)
+    plan, more = validate(with_borrowed(data, borrowed))
+    faults += [*more, *files.read(data)]
     if plan is None or faults:
         raise PlanError([Problem(str(path), lines[each.path], each.text) for each in faults])
-    return files.filled_in(plan)
+    return files.filled_in(plan).borrowing(borrowed)
 
 
 def _read(path: Path) -> str:

@@ -6,11 +6,11 @@ Nothing in a plan widens what an agent may do: that is for the command line alon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from aurora_soar.agents import AgentInfo, AgentRegistry
 from aurora_soar.plan.values import AtLeastOne, Command, Count, Name, Seconds, items, words
@@ -157,6 +157,20 @@ class Plan(_Table):
     defaults: Defaults = Defaults()
     agents: dict[str, PlanAgent] = {}
     subgoals: Annotated[tuple[PlanSubgoal, ...], BeforeValidator(items)] = ()
+
+    # No key: nobody writes it.
+    _borrowed: frozenset[str] = PrivateAttr(frozenset())
+
+    @property
+    def borrowed(self) -> frozenset[str]:
+        """The agents that the file names and does not write, see `load_plan`."""
+        return self._borrowed
+
+    def borrowing(self, names: Collection[str]) -> Plan:
+        """The same plan, in which these agents are borrowed."""
+        plan = self.model_copy()
+        plan._borrowed = frozenset(names)
+        return plan
 
     def agent_id(self, subgoal: PlanSubgoal) -> str:
         """Who gets a subgoal."""

@@ -22,24 +22,8 @@ def tool_lines(found: Sequence[FoundTool]) -> Iterator[str]:
 
 def tool_table(found: Sequence[FoundTool]) -> Iterator[str]:
     """A line for each tool below a head, columns aligned."""
-    rows = [_HEAD, *((tool.name, tool.version or "-", tool.state, _more(tool)) for tool in found)]
+    rows = [_HEAD, *((tool.name, tool.version or "-", tool.state, tool.remark) for tool in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield safe_line("  ".join(cells).rstrip())
-
-
-def _more(tool: FoundTool) -> str:
-    match tool.state:
-        case "missing":
-            return f"not on PATH; to get it: {tool.install}"
-        case "broken":
-            return tool.install
-        case "built-in":
-            return "no model: answers with lines of its prompt; --tool extract"
-    known = (
-        f"; tested: {', '.join(tool.tested)}" if tool.state == "untested" and tool.tested else ""
-    )
-    silent = "; does not tell its version" if tool.state == "unknown" else ""
-    default = "; answers where no --tool is named" if tool.default else ""
-    return f"{tool.path}{known}{silent}{default}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, NoReturn
 
 import typer
@@ -32,7 +32,7 @@ __all__ = ["check_command", "describe_and_exit"]
 
 @outputs()
 def check_command(
-    plan: PlanFile,
+    plan: PlanFile = "",
     jobs: Jobs = None,
     fallback: Fallback = None,
     retries: Retries = None,
@@ -65,21 +65,21 @@ def check_command(
 
 def describe_and_exit(prepared: Prepared, *, fallback_to_llm: bool) -> NoReturn:
     """Print what would run, complain of what is missing, and end."""
-    lines = _describe(prepared.plan, prepared.answerers, fallback_to_llm=fallback_to_llm)
+    lines = _describe(prepared, fallback_to_llm=fallback_to_llm)
     for line in lines:
         print(line)
     sys.stdout.flush()
     raise typer.Exit(ExitCode.NO_TOOL if tell_missing(prepared) else ExitCode.OK)
 
 
-def _describe(plan: Plan, found: Sequence[Answerer], *, fallback_to_llm: bool) -> Iterator[str]:
+def _describe(prepared: Prepared, *, fallback_to_llm: bool) -> Iterator[str]:
     """The plan in lines.
 
     Args:
-        plan: The plan.
-        found: Who answers for each subgoal.
+        prepared: The plan, and who answers for it.
         fallback_to_llm: Whether a plain LLM answers where an agent failed.
     """
+    plan = prepared.plan
     yield (
         f"{safe_line(plan.name)}: {_count(len(plan.subgoals), 'subgoal')}, "
         f"at most {plan.limits.max_concurrent} at once, {_limit(plan, fallback_to_llm)}"
@@ -88,12 +88,11 @@ def _describe(plan: Plan, found: Sequence[Answerer], *, fallback_to_llm: bool) -
         yield ""
         yield f"Round {number}"
         yield from columns([_subgoal(plan, subgoal) for subgoal in subgoals], indent=2)
-    if found:
+    agents = {each.agent.id: each for each in prepared.answerers}
+    if agents:
         yield ""
         yield "Agents"
-        known = plan.agents.keys()
-        agents = {each.agent.id: each for each in found}
-        yield from columns([_agent(each, known) for each in agents.values()], indent=2)
+        yield from columns([_agent(each, prepared) for each in agents.values()], indent=2)
 
 
 def _limit(plan: Plan, fallback_to_llm: bool) -> str:
@@ -118,8 +117,10 @@ def _subgoal(plan: Plan, subgoal: PlanSubgoal) -> tuple[str, ...]:
     return safe_line(subgoal.id), f"by {agent}", start, f"{limits}{critical}"
 
 
-def _agent(answerer: Answerer, known: Iterable[str]) -> tuple[str, ...]:
+def _agent(answerer: Answerer, prepared: Prepared) -> tuple[str, ...]:
     agent = answerer.agent
+    known = [*prepared.plan.agents, *prepared.here.agents]
+    file = prepared.borrowed_from(agent.id)
     if answerer.kind == "program":
         runs = safe_line(shlex.join(agent.config["command"]))
         if answerer.path is None:
@@ -129,7 +130,11 @@ def _agent(answerer: Answerer, known: Iterable[str]) -> tuple[str, ...]:
     else:
         runs = f"{answerer.tool} ({answerer.path or 'not on PATH'})"
     hint = did_you_mean(agent.id, known) if answerer.kind == "adhoc" else ""
-    return safe_line(agent.id), answerer.kind, f"{runs}{hint and f' -{hint}'}"
+    return (
+        safe_line(agent.id),
+        answerer.kind,
+        f"{runs}{hint and f' -{hint}'}{file and f', of {safe_line(file)}'}",
+    )
 
 
 def _count(number: int, what: str) -> str:

@@ -51,7 +51,7 @@ __all__ = ["run_command"]
 
 @outputs()
 def run_command(
-    plan: PlanFile,
+    plan: PlanFile = "",
     jobs: Jobs = None,
     fallback: Fallback = None,
     retries: Retries = None,
