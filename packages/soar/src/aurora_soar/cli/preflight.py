@@ -80,7 +80,11 @@ def _answerer(agent: AgentInfo, tool: str | None, chosen: str | None, which: Whi
         return Answerer(agent, "program", "command", which(command[0]))
     own = tool or agent.config.get("tool")
     if own:
-        agent = replace(agent, config={**agent.config, "tool": own})
+        config = {**agent.config, "tool": own}
+        if own != agent.config.get("tool", own):
+            # It was chosen for the agent's own tool; to another one its name means nothing.
+            config.pop("model", None)
+        agent = replace(agent, config=config)
     kind: Kind = "adhoc" if agent.is_adhoc else "persona"
     name = own or chosen
     return Answerer(agent, kind, name, which(TOOLS[name].executable) if name else None)
@@ -102,8 +106,8 @@ def _not_there(tool: str | None) -> str:
         return missing_agent_cli()
     found = TOOLS[tool]
     return (
-        f'"{found.executable}" is not on PATH ({found.install}); '
-        "or try without a model: --tool extract"
+        f'"{found.executable}" is not on PATH ({found.install}); what is here: '
+        "aurora-soar agents --probe; or try without a model: --tool extract"
     )
 
 

@@ -18,6 +18,9 @@ __all__ = ["front_matter"]
 
 _FRONT = re.compile(r"\A---[ \t]*\n(?P<keys>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
+# Characters: descriptions of some pages, and no more than a moment to read.
+_LONGEST = 64 * 1024
+
 # Tables in tables: what people write has three.
 _DEEPEST = 20
 
@@ -26,7 +29,7 @@ _PLAIN_TAGS = tuple(
 )
 
 # A key with a value on its own line that YAML takes for plain text, or would if it could.
-_PLAIN_VALUE = re.compile(r"^(?P<key>[\w-]+):[ \t]+(?P<value>[^\s\"'\[{|>&*!#%@`-].*?)[ \t]*$")
+_PLAIN_VALUE = re.compile(r"^(?P<key>[\w-]+):[ \t]+(?P<value>[^\s\"'\[{|>&*!#%@`-].*)$")
 
 
 def front_matter(text: str) -> tuple[dict[str, Any], str]:
@@ -41,6 +44,8 @@ def front_matter(text: str) -> tuple[dict[str, Any], str]:
         if text.startswith("---"):
             raise DefinitionError("its front matter has no end: a line with --- is missing", 1)
         return {}, text.strip()
+    if len(found["keys"]) > _LONGEST:
+        raise DefinitionError(f"its front matter has more than {_LONGEST} characters")
     try:
         keys = _parsed(found["keys"])
     except yaml.YAMLError:
@@ -95,7 +100,7 @@ def _refuse_what_is_no_data(text: str) -> None:
 def _quoted(text: str) -> str:
     """The same with plain values of the outermost keys in quotes."""
     return "\n".join(
-        f"{found['key']}: {json.dumps(found['value'])}"
+        f"{found['key']}: {json.dumps(found['value'].rstrip())}"
         if (found := _PLAIN_VALUE.match(line)) and re.search(r": | #|:$", found["value"])
         else line
         for line in text.split("\n")

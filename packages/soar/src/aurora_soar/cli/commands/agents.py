@@ -81,7 +81,7 @@ def show_agent_command(
         for broken in roster.broken:
             if broken.stem == name:
                 complain(f"{broken}; skipped")
-        hint = did_you_mean(name, roster.agents) or " There are: aurora-soar agents"
+        hint = did_you_mean(name, roster.agents) or " All of them: aurora-soar agents"
         complain(f'aurora-soar: no agent file defines "{name}".{hint}')
         raise typer.Exit(ExitCode.USAGE)
     if as_json:

@@ -77,7 +77,7 @@ def _trust(trust: Trust, files: Sequence[str], *, yes: bool) -> None:
         sys.stdout.flush()
         return
     sys.stdout.flush()
-    if not yes and not sys.stdin.isatty():
+    if not yes and not (sys.stdin and sys.stdin.isatty()):
         complain("aurora-soar: nobody can be asked here; to trust what is listed: add -y")
         raise typer.Exit(ExitCode.USAGE)
     many = f"these {len(waiting)} files" if len(waiting) > 1 else "this file"
