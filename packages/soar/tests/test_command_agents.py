@@ -60,7 +60,7 @@ def test_agents_are_listed_with_where_they_come_from(soar: Command, project: Pat
         ["NAME", "TOOL", "FILE"],
         ["critic", "claude", ".claude/agents/critic.md"],
         ["critic", "codex", "~/.codex/agents/critic.toml", "shadowed by .claude/agents/critic.md"],
-        ["deployer", "claude", ".claude/agents/deployer.md", "waits for trust"],
+        ["deployer", "claude", ".claude/agents/deployer.md", "waits: aurora-soar trust"],
         ["guide", "-", "~/.github/agents/guide.agent.md"],
     ]
     assert ended.err == (

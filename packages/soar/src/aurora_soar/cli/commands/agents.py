@@ -105,7 +105,7 @@ def _list(here: AgentsHere) -> Iterator[str]:
         return
     rows: list[tuple[str, ...]] = [_HEAD]
     for name, found in agents.items():
-        rows.append(_row(found, "waits for trust" if name in here.refused else ""))
+        rows.append(_row(found, "waits: aurora-soar trust" if name in here.refused else ""))
         rows += [
             _row(each, f"shadowed by {safe_line(found.shown)}")
             for each in here.roster.shadowed(name)

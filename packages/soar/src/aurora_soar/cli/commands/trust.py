@@ -113,8 +113,7 @@ def _asked_for(files: Sequence[str]) -> list[Claim]:
 
 def _revoke(trust: Trust, name: str) -> None:
     if not trust.revoke(Path(name)):
-        hint = did_you_mean(str(Path(name).resolve()), [str(each.path) for each in trust.files])
-        complain(f'aurora-soar: "{name}" is not trusted.{hint}')
+        complain(f'aurora-soar: "{name}" is not trusted; what is: aurora-soar trust --list')
         raise typer.Exit(ExitCode.USAGE)
     print(f"{safe_line(name)} is trusted no longer")
     sys.stdout.flush()
