@@ -116,6 +116,34 @@ def test_a_description_with_colons_is_read_as_the_clis_read_it() -> None:
     assert (definition.purpose, definition.model) == (said, "opus")
 
 
+def test_a_description_that_is_no_yaml_hides_no_other_key() -> None:
+    """F71: paragraphs in a description end with the next key; every key beside it is read as it
+    stands, also those that could do harm, and a key that comes again does not count."""
+    definition = read(
+        "claude",
+        "---\n"
+        "name: architect\n"
+        "description: Use it. Examples:\n"
+        "\n"
+        "<example>\n"
+        "Context: A new service: large.\n"
+        'user: "name it"\n'
+        "name: another\n"
+        "</example>\n"
+        "tools:\n"
+        "  - Read\n"
+        "  - Bash\n"
+        "hooks:\n"
+        "  Stop: [./x.sh]\n"
+        "---\n"
+        "You design.\n",
+    )
+    assert definition.name == "architect"
+    assert definition.purpose == "Use it. Examples:\n\n<example>"
+    assert definition.permissions is None
+    assert definition.demands == ('hooks: {"Stop": ["./x.sh"]}',)
+
+
 def test_what_is_switched_off_is_not_there() -> None:
     """A file that disables its agent defines none."""
     assert READ["claude"]("---\nname: a\ndisabled: true\n---\nx", "a") is None
@@ -211,7 +239,8 @@ def test_broken_files_say_what_is_wrong(cli: str, text: str, told: str) -> None:
         ("codex", 'description = "x"\nsandbox_mode = "read-only"\n', []),
         ("gemini", "---\nmcp_servers: {x: {command: y}}\n---\nx", None),
         ("opencode", "---\npermission: {bash: {'*': allow}}\n---\nx", None),
-        ("opencode", "---\npermission: {edit: deny}\n---\nx", []),
+        ("opencode", "---\npermission: allow\n---\nx", None),
+        ("opencode", "---\npermission: {edit: deny, read: allow, grep: allow}\n---\nx", []),
         ("copilot", "---\nmcp-servers: {x: {command: y}}\n---\nx", None),
     ],
 )

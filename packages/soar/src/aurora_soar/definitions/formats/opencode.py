@@ -13,6 +13,11 @@ from aurora_spawner import Permissions
 
 __all__ = ["read_opencode"]
 
+# What may be allowed without harm.
+_LOOKING = frozenset(
+    {"glob", "grep", "list", "lsp", "question", "read", "skill", "todoread", "todowrite"}
+)
+
 
 def read_opencode(text: str, stem: str) -> Definition | None:
     """The agent of a file; None if the file switches it off.
@@ -35,15 +40,19 @@ def read_opencode(text: str, stem: str) -> Definition | None:
         purpose=fields.text("description"),
         model=fields.model(),
         permissions=_confined(fields),
-        demands=fields.demands("permission") if _allows(fields.says("permission")) else (),
+        demands=fields.demands("permission") if _widens(fields.says("permission")) else (),
     )
 
 
+def _widens(permission: Any) -> bool:
+    """Whether something beside looking around is allowed unasked, as a whole or for a pattern."""
+    if isinstance(permission, Mapping):
+        return any(_allows(said) for key, said in permission.items() if key not in _LOOKING)
+    return _allows(permission)
+
+
 def _allows(said: Any) -> bool:
-    """Whether something is allowed that would else be asked for."""
-    if isinstance(said, Mapping):
-        return any(map(_allows, said.values()))
-    return bool(said == "allow")
+    return "allow" in said.values() if isinstance(said, Mapping) else bool(said == "allow")
 
 
 def _confined(fields: Fields) -> Permissions | None:
