@@ -306,6 +306,25 @@ def test_nearer_files_win_then_the_order_of_the_clis(world: World) -> None:
     ]
 
 
+def test_why_a_file_counts_is_told(world: World) -> None:
+    """Each shadowed file comes with the rule that it lost by."""
+    for base, name in (
+        (world.here, ".claude/agents/a.md"),
+        (world.here, ".claude/agents/b.md"),
+        (world.here, ".gemini/agents/a.md"),
+        (world.top, ".claude/agents/a.md"),
+        (world.home, ".claude/agents/a.md"),
+    ):
+        world.file(base, name)
+    roster = world.found()
+    assert [roster.agents["a"].wins_because(each) for each in roster.shadowed("a")] == [
+        "it is read later",
+        "claude comes before gemini",
+        "it is farther away",
+        "a project's agents come before yours",
+    ]
+
+
 def test_what_lies_above_the_repository_is_anybodys(world: World) -> None:
     """Above the top of the repository, or of the folder outside of one, nothing is looked for."""
     world.file(world.top.parent, ".claude/agents/a.md")

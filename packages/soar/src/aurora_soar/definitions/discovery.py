@@ -74,7 +74,7 @@ def _found(path: Path, shown: str, place: Place) -> Found | None:
     definition = place.format.read(text, _stem(path, place))
     if definition is None:
         return None
-    return Found(definition, path, shown, place.format.cli, place.scope, content)
+    return Found(definition, place, path, shown, content)
 
 
 def _read(path: Path) -> bytes:

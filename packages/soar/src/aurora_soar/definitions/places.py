@@ -72,11 +72,13 @@ class Place:
     """A folder that may hold definitions.
 
     Attributes:
+        base: The folder of the project, or the home folder, that it lies in.
         folder: Where it is.
         format: What its files are.
         scope: Whose they are.
     """
 
+    base: Path
     folder: Path
     format: Format
     scope: Scope
@@ -95,10 +97,10 @@ def places(project: Sequence[Path], environment: Mapping[str, str] = os.environ)
         if base != home.resolve():
             for each in FORMATS:
                 for name in each.folders:
-                    yield Place(base / name, each, "project")
+                    yield Place(base, base / name, each, "project")
     for each in FORMATS:
         for folder in _at_home(each, home, environment):
-            yield Place(folder, each, "home")
+            yield Place(home, folder, each, "home")
 
 
 def _at_home(format_: Format, home: Path, environment: Mapping[str, str]) -> Iterator[Path]:

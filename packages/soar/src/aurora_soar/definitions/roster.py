@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aurora_soar.definitions.definition import Definition
-from aurora_soar.definitions.places import Scope
+from aurora_soar.definitions.places import Place, Scope
 
 __all__ = ["Broken", "Found", "Roster"]
 
@@ -18,24 +18,42 @@ class Found:
 
     Attributes:
         definition: What it says.
+        place: Where its file lies.
         path: Its file.
         shown: How people are told of the file.
-        cli: The CLI that it is for.
-        scope: Whose it is.
         content: What was read, byte by byte.
     """
 
     definition: Definition
+    place: Place
     path: Path
     shown: str
-    cli: str
-    scope: Scope
     content: bytes
+
+    @property
+    def cli(self) -> str:
+        """The CLI that it is for."""
+        return self.place.format.cli
+
+    @property
+    def scope(self) -> Scope:
+        """Whose it is."""
+        return self.place.scope
 
     @property
     def waits_for_trust(self) -> bool:
         """Whether it is used only once the user trusts its file (F71)."""
         return self.scope == "project" and bool(self.definition.demands)
+
+    def wins_because(self, other: Found) -> str:
+        """Why it counts and another one of its name, found later, does not."""
+        if self.scope != other.scope:
+            return "a project's agents come before yours"
+        if self.place.base != other.place.base:
+            return "it is farther away"
+        if self.cli != other.cli:
+            return f"{self.cli} comes before {other.cli}"
+        return "it is read later"
 
 
 @dataclass(frozen=True, slots=True)

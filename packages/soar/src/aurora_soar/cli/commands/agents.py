@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -142,7 +142,7 @@ def _explained(roster: Roster, found: Found) -> Iterator[str]:
     elif definition.demands:
         rows.append(("", "none of what it names is used here, only who the agent is"))
     rows += [
-        ("shadows", f"{each.shown} ({_why(found, each)})")
+        ("shadows", f"{each.shown} ({found.wins_because(each)})")
         for each in roster.shadowed(definition.name)
     ]
     yield from columns([(name, safe_line(value)) for name, value in rows])
@@ -152,22 +152,6 @@ def _explained(roster: Roster, found: Found) -> Iterator[str]:
 
 def _whose(found: Found) -> str:
     return "of this project" if found.scope == "project" else "yours"
-
-
-def _why(found: Found, other: Found) -> str:
-    """Why a file counts and the other one does not."""
-    if found.scope != other.scope:
-        return "a project's agents come before yours"
-    if found.scope == "project" and _base(found) != _base(other):
-        return "it is farther away"
-    if found.cli != other.cli:
-        return f"{found.cli} comes before {other.cli}"
-    return "the other one is read first"
-
-
-def _base(found: Found) -> str:
-    """The folder of the project in which the CLI's own folder lies."""
-    return found.shown.partition(f".{'github' if found.cli == 'copilot' else found.cli}/")[0]
 
 
 def _data(roster: Roster, found: Found) -> dict[str, Any]:
@@ -184,9 +168,5 @@ def _data(roster: Roster, found: Found) -> dict[str, Any]:
         "scope": found.scope,
         "demands": list(definition.demands),
         "usable": standing_of(found) is Standing.TRUSTED,
-        "shadows": _files(roster.shadowed(definition.name)),
+        "shadows": [str(each.path) for each in roster.shadowed(definition.name)],
     }
-
-
-def _files(found: Sequence[Found]) -> list[str]:
-    return [str(each.path) for each in found]
