@@ -203,6 +203,7 @@ class Checker:
         """F50: after a provider's limit nothing starts through its tool for as long as it asked,
         or for a while if it named no time."""
         until: dict[str, float] = {}
+        since: dict[str, float] = {}
         met: set[str] = set()
         for entry, _ in self._walk():
             attempt = entry.attempt
@@ -210,8 +211,10 @@ class Checker:
                 continue
             if entry.what == "began":
                 rest = until.get(attempt.tool, 0.0)
-                # Whoever holds its turn already, such as the plain LLM after a refusal, goes on.
-                if entry.at < rest - _CLOSE and not self._holds_its_turn(attempt):
+                # Whoever has its turn already goes on: let in at the moment of the limit, or the
+                # plain LLM of an agent whose circuit refused it.
+                news = entry.at > since.get(attempt.tool, 0.0)
+                if news and entry.at < rest - _CLOSE and not self._holds_its_turn(attempt):
                     yield f"began at {entry.at:g}s, before {rest:g}s: {attempt}"
                 continue
             wait: float | None = None
@@ -224,7 +227,10 @@ class Checker:
             if wait is None and attempt.tool not in met:
                 wait = _FIRST_PARK
             met.add(attempt.tool)
-            until[attempt.tool] = max(until.get(attempt.tool, 0.0), entry.at + (wait or 0.0))
+            if wait is not None and entry.at + wait > until.get(attempt.tool, 0.0):
+                if entry.at >= until.get(attempt.tool, 0.0):
+                    since[attempt.tool] = entry.at
+                until[attempt.tool] = entry.at + wait
 
     def _holds_its_turn(self, attempt: Attempt) -> bool:
         """The plain LLM of an agent whose circuit is open; its turn was given before."""
@@ -283,28 +289,18 @@ class Checker:
         budget = options.get("budget_usd", options.get("budget_tokens"))
         if budget is None:
             return
-        spent, most = 0.0, {}
-        reserved: dict[int, float] = {}
-        share = budget / len(self._scenario.order)
+        ledger = _Ledger(budget, share=budget / len(self._scenario.order))
         for entry, _ in self._walk():
             attempt = entry.attempt
-            if attempt is None or entry.what not in ("began", "ended"):
+            if attempt is None:
                 continue
             if entry.what == "began":
-                expected = most.get(attempt.agent, max(most.values(), default=share))
-                if self._holds_its_turn(attempt):
-                    # Reserved when its turn was taken, in the same moment, by what was known.
-                    reserved[attempt.number] = expected
-                    continue
-                if spent + sum(reserved.values()) + expected > budget * (1 + 1e-9):
+                fits = ledger.start(entry.at, attempt)
+                # The plain LLM of a refused agent has the turn that was given to the agent.
+                if not fits and not self._holds_its_turn(attempt):
                     yield f"began at {entry.at:g}s beyond the budget of {budget:g}: {attempt}"
-                reserved[attempt.number] = expected
-                continue
-            reserved.pop(attempt.number, None)
-            cost = _cost(attempt.result, in_usd)
-            if cost is not None:
-                spent += cost
-                most[attempt.agent] = max(cost, most.get(attempt.agent, 0.0))
+            elif entry.what == "ended":
+                ledger.end(entry.at, attempt, _cost(attempt.result, in_usd))
 
     def subgoals_are_told_once(self) -> Iterator[str]:
         """Each subgoal is told to finish at most once, and to start before that."""
@@ -479,6 +475,57 @@ class Checker:
             last = self._by_subgoal[output.subgoal_index][-1].agent
             return max(sum(each.agent == last for each in own) - 1, 0)
         return max(sum(each.agent == output.agent_id for each in own) - 1, 0)
+
+
+class _Ledger:
+    """What is spent and reserved, as it was at each step of the present moment.
+
+    A turn is given and used in the same moment, but not in the same step, and what ends between
+    the two changes what is known. So a start is right if it was at any step of its moment.
+
+    Args:
+        budget: What all may cost.
+        share: What the first of all is taken to cost.
+    """
+
+    def __init__(self, budget: float, share: float) -> None:
+        self._budget = budget * (1 + 1e-9)
+        self._share = share
+        self._now = -1.0
+        self._spent = 0.0
+        self._reserved: dict[Attempt, float] = {}
+        self._most: dict[str, float] = {}
+        self._steps: list[tuple[float, dict[Attempt, float], dict[str, float]]] = []
+        self._begun: list[tuple[int, Attempt, float]] = []
+
+    def start(self, now: float, attempt: Attempt) -> bool:
+        """Whether there was room for it."""
+        self._step(now)
+        fits, least = False, float("inf")
+        for number, (spent, reserved, most) in enumerate(self._steps):
+            expected = most.get(attempt.agent, max(most.values(), default=self._share))
+            least = min(least, expected)
+            since = {each: amount for step, each, amount in self._begun if step >= number}
+            beside = sum((reserved | since).values())
+            fits = fits or spent + beside + expected <= self._budget
+        self._reserved[attempt] = least
+        self._begun.append((len(self._steps) - 1, attempt, least))
+        return fits
+
+    def end(self, now: float, attempt: Attempt, cost: float | None) -> None:
+        """It cost so much, as far as it told."""
+        self._step(now)
+        self._reserved.pop(attempt)
+        if cost is not None:
+            self._spent += cost
+            self._most[attempt.agent] = max(cost, self._most.get(attempt.agent, 0.0))
+        self._steps.append((self._spent, dict(self._reserved), dict(self._most)))
+
+    def _step(self, now: float) -> None:
+        if now != self._now:
+            self._now = now
+            self._begun = []
+            self._steps = [(self._spent, dict(self._reserved), dict(self._most))]
 
 
 def _is_limited(attempt: Attempt) -> bool:

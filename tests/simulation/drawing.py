@@ -95,6 +95,7 @@ def draw(seed: int) -> Scenario:
         number: dice.choice((0.0, 0.6, 1.0)) for number in range(size) if dice.random() < 0.15
     }
     options = _options(dice, size)
+    calm = ["good"] * dice.choice((1, 4, 20))
     order = list(range(size))
     if dice.random() < 0.3:
         dice.shuffle(order)
@@ -105,7 +106,7 @@ def draw(seed: int) -> Scenario:
         agents=tuple(dice.choice(registry) for _ in range(size)),
         registry=tuple(registry),
         health={
-            agent_id: _HEALTH[dice.choice((*_FAULTS, "good", "good", "good"))]
+            agent_id: _HEALTH[dice.choice((*_FAULTS, *calm))]
             for agent_id in (PLAIN, *(agent.id for agent in registry))
         },
         checks=checks,
@@ -121,8 +122,8 @@ def draw(seed: int) -> Scenario:
             "failure_window": dice.choice((30.0, 300.0)),
         },
         gigabytes=dice.choice((0.1, 1.0, 4.0)) if dice.random() < 0.15 else None,
-        stop_at=_moment(dice, 0.1),
-        cancel_at=_moment(dice, 0.12),
+        stop_at=_moment(dice, 0.06),
+        cancel_at=_moment(dice, 0.06),
         deaf=frozenset(name for name in ("progress", "events") if dice.random() < 0.1),
     )
 
@@ -159,8 +160,8 @@ def _subgoal(dice: random.Random, number: int, checks: Mapping[int, float]) -> d
         "subgoal_index": number,
         "description": f"[[{number}]] do it",
         "depends_on": [f"s{need}" for need in dice.sample(near, min(most, len(near)))],
-        "on_dependency_failure": dice.choices(("skip", "run", "stop"), (60, 38, 2))[0],
-        "is_critical": dice.random() < 0.02,
+        "on_dependency_failure": dice.choices(("skip", "run", "stop"), (50, 49.5, 0.5))[0],
+        "is_critical": dice.random() < 0.005,
     }
     if dice.random() < 0.2:
         subgoal["timeout"] = dice.choice((1.0, 20.0, 200.0))
@@ -193,11 +194,11 @@ def _options(dice: random.Random, size: int) -> dict[str, Any]:
             tool: dice.randint(1, 4) for tool in (*_TOOLS, "command") if dice.random() < 0.25
         },
     }
-    if dice.random() < 0.75:
-        options["global_timeout"] = dice.choice((10.0, 200.0, 1e4, 1e5))
+    if dice.random() < 0.85:
+        options["global_timeout"] = dice.choice((30.0, 1e4, 1e5, 1e6))
     match dice.randrange(6):
         case 0:
-            options["budget_usd"] = 10 ** dice.uniform(-1.5, 0.3) * size
+            options["budget_usd"] = 10 ** dice.uniform(-1.2, 0.5) * size
         case 1:
             options["budget_tokens"] = int(10 ** dice.uniform(2.3, 3.8) * size)
     return options

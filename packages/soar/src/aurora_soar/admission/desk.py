@@ -34,7 +34,7 @@ SETTLE = 0.005
 """Seconds for which a place stays free although somebody waits for it, where what has just ended
 may bring somebody with a higher priority, who takes a moment to come."""
 
-# What is no provider's tool, and so is never throttled.
+# What is no provider's tool: no answer of a program's parks the others.
 _PROGRAM = "command"
 
 
@@ -180,9 +180,7 @@ class Admission:
             return False
         if self._budget is not None and not self._budget.has_room(ticket.agent_id):
             return False
-        if ticket.tool != _PROGRAM and not self._throttle(ticket.tool).may_start(
-            self._by_tool[ticket.tool]
-        ):
+        if not self._throttle(ticket.tool).may_start(self._by_tool[ticket.tool]):
             return False
         if self._memory is None or self._memory.has_room(ticket.kind):
             return True
