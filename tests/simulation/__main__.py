@@ -1,7 +1,7 @@
 """Simulate whole runs, or replay one.
 
-    python -m tests.simulation SEED              replay one and tell what happened
-    python -m tests.simulation --runs N [-j J]   runs 0 to N - 1, on J processors
+python -m tests.simulation SEED              replay one and tell what happened
+python -m tests.simulation --runs N [-j J]   runs 0 to N - 1, on J processors
 """
 
 from __future__ import annotations

@@ -27,6 +27,9 @@ _CLOSE = 1e-6
 _FREE_LIMITS = 8
 """How many attempts of one task a provider's limit may end without using up a retry."""
 
+_LONGEST_BACKOFF = 60.0
+"""Seconds between two attempts, where no provider asked for more."""
+
 _FIRST_PARK = 15.0
 """Seconds for which a tool rests at least after a limit that names no time."""
 
@@ -65,6 +68,7 @@ class Checker:
             self.deadline_holds,
             self.parked_tools_rest,
             self.halts_hold,
+            self.nobody_idles,
             self.circuits_hold,
             self.budget_holds,
             self.subgoals_are_told_once,
@@ -166,9 +170,10 @@ class Checker:
                 yield f"the plain LLM was asked more than once: s{number}"
             if any(each.plain for each in attempts[:-1]):
                 yield f"asked after the plain LLM: s{number}"
-            if any(each.plain for each in attempts) and not self._scenario.options[
-                "fallback_to_llm"
-            ]:
+            if (
+                any(each.plain for each in attempts)
+                and not self._scenario.options["fallback_to_llm"]
+            ):
                 yield f"the plain LLM was asked against the order: s{number}"
 
     def deadline_holds(self) -> Iterator[str]:
@@ -254,6 +259,29 @@ class Checker:
                 number = self._scenario.order[entry.told.position]
                 if self._subgoal(number)["is_critical"] and not entry.told.output.success:
                     halted_at, strictly = entry.at, True
+
+    def nobody_idles(self) -> Iterator[str]:
+        """While nothing runs, everybody waits for something: a provider, or a retry's backoff."""
+        idle_since: float | None = 0.0
+        busy_until = 0.0
+        for entry, running in self._walk():
+            if entry.what == "began":
+                if idle_since is not None:
+                    yield from self._idled(max(idle_since, busy_until), entry.at)
+                idle_since = None
+            elif entry.what == "ended":
+                result = entry.attempt.result if entry.attempt else None
+                wait = (result.retry_after if result else None) or 0.0
+                busy_until = max(busy_until, entry.at + wait)
+                idle_since = entry.at if len(running) == 1 else None
+            elif isinstance(entry.told, ToolParked):
+                busy_until = max(busy_until, entry.at + entry.told.seconds)
+        if idle_since is not None:
+            yield from self._idled(max(idle_since, busy_until), self._history.ended)
+
+    def _idled(self, since: float, until: float) -> Iterator[str]:
+        if until - since > _LONGEST_BACKOFF + _CLOSE:
+            yield f"nothing ran from {since:g}s to {until:g}s"
 
     def circuits_hold(self) -> Iterator[str]:
         """F47-F50: an open circuit lets nobody in and a half open one a single probe; limits of a
@@ -414,7 +442,9 @@ class Checker:
             if meta[key] != value
         )
         adhoc = {
-            (each.number, each.agent) for each in own if self._agents[each.agent].config.get("is_spawn")
+            (each.number, each.agent)
+            for each in own
+            if self._agents[each.agent].config.get("is_spawn")
         }
         if Counter(meta["spawned_agents"]) != Counter(agent for _, agent in adhoc):
             yield f"spawned_agents is {meta['spawned_agents']}, seen were {sorted(adhoc)}"

@@ -200,9 +200,7 @@ class _World:
         return history
 
     def _note(self, what: What, attempt: Attempt | None = None, told: Any = None) -> None:
-        self._history.entries.append(
-            Entry(asyncio.get_running_loop().time(), what, attempt, told)
-        )
+        self._history.entries.append(Entry(asyncio.get_running_loop().time(), what, attempt, told))
 
     def _stop(self, stop: asyncio.Event) -> None:
         self._note("stopped")

@@ -106,7 +106,7 @@ def test_the_highest_priority_starts_first_then_who_came_first() -> None:
 
 
 def test_each_limit_holds_and_keeps_nobody_else() -> None:
-    """Limits of a tool and of an agent bound their own, and others pass those that wait."""
+    """Limits of a tool, of programs and of an agent bound their own; others pass who waits."""
 
     async def play(floor: Floor) -> None:
         ticket = floor.admission.ticket
@@ -114,10 +114,13 @@ def test_each_limit_holds_and_keeps_nobody_else() -> None:
             *(floor.work(f"codex {n}", ticket("a", "codex"), 1) for n in range(3)),
             *(floor.work(f"slow {n}", ticket("slow", "claude", at_once=1), 1) for n in range(2)),
             floor.work("free", ticket("b", "claude"), 1),
+            *(floor.work(f"make {n}", ticket("tests", "command"), 1) for n in range(2)),
         )
 
-    floor, _ = on_the_floor(play, per_tool={"codex": 1})
+    floor, _ = on_the_floor(play, per_tool={"codex": 1, "command": 1})
     assert floor.began == {
+        "make 0": 0.0,
+        "make 1": 1.0,
         "codex 0": 0.0,
         "slow 0": 0.0,
         "free": 0.0,
