@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
-from aurora_circuit_breaker import CircuitBreaker
 from aurora_soar import AgentOutput, Outcome, SubgoalFinished, SubgoalStarted, ToolParked
 from aurora_soar.admission.memory import HEADROOM, PEAKS
 from aurora_spawner import FailureType, SpawnResult
 
 from .circuit import Circuit
 from .drawing import Scenario
-from .world import Attempt, Entry, History, kept_result, tool_of
+from .world import Attempt, Entry, History, kept_result
 
 __all__ = ["Checker", "violations"]
 
@@ -186,7 +186,7 @@ class Checker:
         if self._history.ended > self._deadline(self._history.ended) + 2 + _CLOSE:
             yield f"ended at {self._history.ended:g}s, after the deadline"
         for attempts in self._by_subgoal.values():
-            for before, after in zip(attempts, attempts[1:], strict=False):
+            for before, after in pairwise(attempts):
                 wait = before.result.retry_after if before.result else None
                 same = before.agent == after.agent and not after.plain
                 if wait and same and after.began < (before.ended or 0) + wait - _CLOSE:
@@ -468,9 +468,9 @@ class Checker:
             yield f"retried_agents is {meta['retried_agents']}, seen were {retried}"
         blocked = {(each["agent_id"], each["subgoal_index"]) for each in meta["circuit_blocked"]}
         for output in outputs:
-            if output.outcome is Outcome.BLOCKED:
-                if (output.agent_id, output.subgoal_index) not in blocked:
-                    yield f"s{output.subgoal_index} was blocked, and is not listed"
+            listed = (output.agent_id, output.subgoal_index) in blocked
+            if output.outcome is Outcome.BLOCKED and not listed:
+                yield f"s{output.subgoal_index} was blocked, and is not listed"
             others = any(
                 each.plain or each.agent != output.agent_id
                 for each in self._by_subgoal.get(output.subgoal_index, [])

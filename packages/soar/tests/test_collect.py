@@ -26,7 +26,7 @@ from aurora_soar import (
 )
 from aurora_soar.graph import critical_path
 from aurora_soar.phases import collect
-from aurora_spawner import FailureType, FallbackStarted, SpawnResult, SpawnTask
+from aurora_spawner import FailureType, FallbackStarted, ProcessResult, SpawnResult, SpawnTask
 from aurora_spawner.testing import run_virtual
 
 OK = SpawnResult(success=True, output="done", error=None, exit_code=0, tool="claude")
@@ -98,6 +98,13 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CollectResult]:
             )
 
     return Runner()
+
+
+class Silence:
+    """What a check printed: nothing."""
+
+    def text(self) -> str:
+        return ""
 
 
 def subgoal(name: str, *needs: str, **more: Any) -> dict[str, Any]:
@@ -332,6 +339,39 @@ def test_the_circuits_of_a_run_are_told(run: Any) -> None:
     stage = Stage(lambda task, _: (1, failed()))
     run(stage, [CODER], [subgoal("x")])
     assert CircuitChanged("coder", "open", 2, 120.0) in run.events
+
+
+def test_a_probe_is_the_only_one_until_its_check_has_ended(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F47: a probe whose check takes as long as its attempt may lets nobody else in meanwhile."""
+
+    async def check(command: Sequence[str], **rest: Any) -> ProcessResult:
+        await asyncio.sleep(100)
+        return ProcessResult(exit_code=0, stdout=Silence(), stderr=Silence())
+
+    monkeypatch.setattr("aurora_soar.phases.attempts.run_process", check)
+    takes = {"opens": 1.0, "a while": 2.0, "longer": 170.0, "probe": 90.0, "beside": 1.0}
+    opens = failed()
+    stage = Stage(
+        lambda task, _: (takes[task.prompt.split("\n")[0]], opens if task.prompt == "opens" else OK)
+    )
+    waiter = AgentInfo("waiter", config={"tool": "claude"})
+    result = run(
+        stage,
+        [CODER, waiter, waiter, CODER, CODER],
+        [
+            subgoal("opens", retries=0),
+            subgoal("a while"),
+            subgoal("longer"),
+            subgoal("probe", "a while", check=["slow"]),
+            subgoal("beside", "longer"),
+        ],
+        agent_timeout=100.0,
+        breaker=CircuitBreaker(1, reset_timeout=1.0, clock=now),
+    )
+    outcomes = [output.outcome for output in result.agent_outputs]
+    assert outcomes == [Outcome.FAILED, Outcome.OK, Outcome.OK, Outcome.OK, Outcome.BLOCKED]
 
 
 def test_permissions_are_only_ever_narrowed(run: Any) -> None:

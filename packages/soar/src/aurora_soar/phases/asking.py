@@ -201,7 +201,7 @@ class Asking:
         adhoc = bool(agent.config.get("is_spawn"))
         if adhoc:
             services.breaker.mark_as_adhoc(agent.id)
-        permits = Permits(services.breaker, agent.id, self._assignment.timeout + _LEASE_MARGIN)
+        permits = Permits(services.breaker, agent.id, self._longest_attempt() + _LEASE_MARGIN)
         task = self._recoverable(agent, ticket, permits, session_id, is_last=is_last)
         if not permits.first.granted:
             answer = await self._without_it(agent, task, permits.first.reason)
@@ -238,6 +238,10 @@ class Asking:
         return replace(answer, fallback=True, original_agent=agent.id)
 
     # What it takes
+
+    def _longest_attempt(self) -> float:
+        """Seconds; the check of an answer may take as long as the answer."""
+        return self._assignment.timeout * (2 if self._assignment.check else 1)
 
     def _ticket(self, agent: Agent) -> Ticket:
         config = agent.config

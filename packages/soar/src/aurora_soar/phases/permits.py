@@ -13,18 +13,25 @@ class Permits:
 
     The first permit is asked for when this is made, so that an open circuit is known before
     anything else is done; the first attempt then gets it, and each later one takes its own.
+
+    Args:
+        breaker: Gives them.
+        agent_id: Whose they are.
+        lease: Seconds that an attempt takes at most, its check included. Whoever runs the
+            attempts knows nothing of checks, and asks for less.
     """
 
     def __init__(self, breaker: CircuitBreaker, agent_id: str, lease: float) -> None:
         self._breaker = breaker
         self._agent_id = agent_id
+        self._lease = lease
         self.first = breaker.admit(agent_id, lease)
         self.used = False
 
     def admit(self, agent_id: str, lease: float) -> Permit:
         """See `aurora_spawner.Gate`."""
         if self.used:
-            return self._breaker.admit(self._agent_id, lease)
+            return self._breaker.admit(self._agent_id, max(lease, self._lease))
         self.used = True
         return self.first
 
