@@ -2,6 +2,9 @@
 
 # The Pythons to try, in this order; empty: see .ci/find-python.
 PYTHON ?=
+# How many runs are simulated, and the seed of the first.
+RUNS ?= 100000
+FIRST ?= 0
 PACKAGES ?= circuit_breaker spawner soar
 
 PINS := .ci/constraints.txt
@@ -14,7 +17,7 @@ EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli]' -e p
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check agents bench mutants isolated build release pins clean
+.PHONY: help run test soak check agents bench mutants isolated build release pins clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +27,9 @@ run: $(VENV) ## Run the example plan on this repository, without any model
 
 test: $(VENV) ## Run the tests of all packages and the ones across them
 	@$(IN_VENV) pytest -n auto
+
+soak: $(VENV) ## Simulate 100,000 whole runs in virtual time; make soak RUNS=1000 FIRST=5000
+	@$(IN_VENV) python -m tests.simulation --runs $(RUNS) --first $(FIRST)
 
 check: $(VENV) ## Lint, format, types, import contracts, names
 	@$(IN_VENV) ruff check

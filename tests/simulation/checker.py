@@ -218,7 +218,7 @@ class Checker:
                 rest = until.get(attempt.tool, 0.0)
                 # Whoever has its turn already goes on: let in at the moment of the limit, or the
                 # plain LLM of an agent whose circuit refused it.
-                news = entry.at > since.get(attempt.tool, 0.0)
+                news = entry.at > since.get(attempt.tool, 0.0) + _CLOSE
                 if news and entry.at < rest - _CLOSE and not self._holds_its_turn(attempt):
                     yield f"began at {entry.at:g}s, before {rest:g}s: {attempt}"
                 continue
@@ -233,7 +233,7 @@ class Checker:
                 wait = _FIRST_PARK
             met.add(attempt.tool)
             if wait is not None and entry.at + wait > until.get(attempt.tool, 0.0):
-                if entry.at >= until.get(attempt.tool, 0.0):
+                if entry.at >= until.get(attempt.tool, 0.0) - _CLOSE:
                     since[attempt.tool] = entry.at
                 until[attempt.tool] = entry.at + wait
 

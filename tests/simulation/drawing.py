@@ -25,6 +25,7 @@ _HEALTH: Mapping[str, Mapping[str, int]] = {
     "good": {"ok": 1},
     "slow": {"slow": 3, "ok": 1},
     "flaky": {"ok": 4, "crash": 1, "inference": 1, "connection": 1, "raise": 1, "stalled": 1},
+    "tired": {"slow": 2, "crash": 2},
     "stuck": {"hang": 2, "ok": 1, "slow": 1},
     "limited": {"limit": 2, "limit_text": 1, "notice": 1, "ok": 3},
     "broken": {"crash": 3, "raise": 1, "auth": 1, "stalled": 1},
@@ -91,8 +92,9 @@ def draw(seed: int) -> Scenario:
     dice = random.Random(f"run {seed}")
     size = size_of(seed)
     registry = _agents(dice, max(1, size // dice.choice((1, 3, 8))))
+    share = dice.choice((0.0, 0.1, 0.1, 0.8))
     checks = {
-        number: dice.choice((0.0, 0.6, 1.0)) for number in range(size) if dice.random() < 0.15
+        number: dice.choice((0.0, 0.6, 1.0)) for number in range(size) if dice.random() < share
     }
     options = _options(dice, size)
     calm = ["good"] * dice.choice((1, 4, 20))

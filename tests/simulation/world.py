@@ -366,7 +366,7 @@ class _World:
         dice = random.Random(f"{self._scenario.seed} check {number} {attempt.began}")
         longest = rest["limits"].timeout
         try:
-            await asyncio.sleep(min(longest, dice.choice((0.0, 0.5, 300.0))))
+            await asyncio.sleep(min(longest, dice.choice((0.0, 0.5, longest))))
         except BaseException:
             self._end(attempt, None)
             raise
