@@ -11,7 +11,7 @@ PINS := .ci/constraints.txt
 VENV := .venv/.stamp
 # What `activate` does, without a shell of its own.
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
-EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli]' -e packages/soar
+EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli]' -e 'packages/soar[otel]'
 
 # Modules of somebody else's must not stand in for ours.
 unexport PYTHONHOME PYTHONPATH

@@ -35,6 +35,7 @@ OPEN_TO_TESTS = frozenset({"aurora_spawner.testing"})
 
 EXTRA_ROOMS = {
     ("aurora_circuit_breaker", "redis"): "stores/redis",
+    ("aurora_soar", "otel"): "telemetry",
     ("aurora_spawner", "cli"): "cli",
     ("aurora_spawner", "dask"): "runners/dask",
     ("aurora_spawner", "testing"): "testing/plugin",

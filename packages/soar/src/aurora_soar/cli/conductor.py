@@ -152,7 +152,13 @@ class _Conductor:
         self._console = error_console(force_terminal=shown.progress is Progress.TTY)
         self._glyphs = glyphs_for(sys.stderr)
         rows = [
-            Row(subgoal.id, agent.id, subgoal.depends_on, _tool(agent, prepared.chosen_tool))
+            Row(
+                subgoal.id,
+                agent.id,
+                subgoal.depends_on,
+                _tool(agent, prepared.chosen_tool),
+                agent.config.get("model") or request.model,
+            )
             for subgoal, agent in zip(plan.subgoals, prepared.agents, strict=True)
         ]
         self._secrets = secrets_in(os.environ)

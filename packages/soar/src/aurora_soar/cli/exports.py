@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from aurora_soar.cli.telemetry import Listener, MakeListener
 from aurora_soar.events import RunEvent
 from aurora_soar.views import Board, EventStream, junit, page, trace
 
@@ -47,13 +48,16 @@ class Exports:
 
     Args:
         files: Where to.
+        telemetry: Makes who else hears of the run; None: nobody does.
 
     Raises:
         OSError: One of the files cannot be written; told before any agent costs money.
     """
 
-    def __init__(self, files: ExportFiles) -> None:
+    def __init__(self, files: ExportFiles, telemetry: MakeListener | None = None) -> None:
         self._files = files
+        self._telemetry = telemetry
+        self._listener: Listener | None = None
         self._opened = ExitStack()
         self._stream: EventStream | None = None
         for path, _ in files.at_end:
@@ -79,6 +83,9 @@ class Exports:
         Raises:
             OSError: The stream cannot be written.
         """
+        if self._telemetry is not None:
+            self._listener = self._telemetry(board, run)
+            self._listener.start()
         if self._out is not None:
             self._stream = EventStream(board, run, self._write, clean)
             self._stream.start(plan)
@@ -89,6 +96,8 @@ class Exports:
         Raises:
             OSError: The stream cannot be written.
         """
+        if self._listener is not None:
+            self._listener.saw(event, now)
         if self._stream is not None:
             self._stream.saw(event, now)
 
@@ -114,6 +123,8 @@ class Exports:
             OSError: The stream cannot be written.
         """
         stream, self._stream = self._stream, None
+        if self._listener is not None:
+            self._listener.finish(exit_code, now)
         with self._opened:
             if stream is not None:
                 stream.finish(exit_code, now)

@@ -118,6 +118,7 @@ class Row:
         agent: Id of its agent.
         needs: Ids of the subgoals that it depends on.
         tool: The tool that it goes through, as far as it is known.
+        model: The model that its agent is to use; None: the tool's own choice.
         state: Where it is.
         attempt: Number of the agent's latest attempt, from 1; 0 before the first.
         attempts: How many there may be; 0 as long as nobody knows.
@@ -140,6 +141,7 @@ class Row:
     agent: str
     needs: tuple[str, ...] = ()
     tool: str | None = None
+    model: str | None = None
     state: State = State.WAITING
     attempt: int = 0
     attempts: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated
@@ -14,6 +15,7 @@ from aurora_soar.cli.breakers import breaker_of
 from aurora_soar.cli.completion import complete_subgoal
 from aurora_soar.cli.conductor import Shown, conduct
 from aurora_soar.cli.configured import configured_or_exit
+from aurora_soar.cli.exports import ExportFiles, Exports
 from aurora_soar.cli.isolating import places_or_exit
 from aurora_soar.cli.named import RunName, run_or_exit
 from aurora_soar.cli.notice import noticed
@@ -31,7 +33,8 @@ from aurora_soar.cli.options import (
     Verbose,
 )
 from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
-from aurora_soar.cli.streams import outputs, refuse
+from aurora_soar.cli.streams import complain, outputs, refuse
+from aurora_soar.cli.telemetry import telemetry
 from aurora_soar.phases import Settings, persona_of
 from aurora_soar.plan import Plan, UnknownSubgoalError, select
 from aurora_soar.runs import Fate, RunFolder, RunRequest, predict
@@ -121,7 +124,8 @@ def resume_command(
                 print(safe_line(line), file=sys.stdout if dry_run else sys.stderr)
         if dry_run:
             return
-        shown = Shown(found.settings.progress, as_json, quiet, verbose)
+        exports = Exports(ExportFiles(), telemetry(os.environ, complain))
+        shown = Shown(found.settings.progress, as_json, quiet, verbose, exports)
         # Whoever resumes wants another try of what has failed.
         breaker = breaker_of(prepared, request, anew=True)
         places = places_or_exit(prepared, request, folder, quiet=quiet)

@@ -43,6 +43,7 @@ from aurora_soar.cli.options import (
 from aurora_soar.cli.places import HOME
 from aurora_soar.cli.plans import prepare_or_exit, tell_missing
 from aurora_soar.cli.streams import complain, outputs
+from aurora_soar.cli.telemetry import telemetry
 from aurora_soar.runs import RunFolder, RunRequest
 from aurora_spawner import ExitCode, Journal, supervise, surroundings
 
@@ -124,7 +125,10 @@ def run_command(
         raise typer.Exit(ExitCode.NO_TOOL)
     # From here on there are agents, and whatever kills us must not leave them running.
     supervise()
-    exports = Exports(ExportFiles(settings.events, settings.html, settings.junit, settings.trace))
+    exports = Exports(
+        ExportFiles(settings.events, settings.html, settings.junit, settings.trace),
+        telemetry(os.environ, complain),
+    )
     subgoals = [subgoal.id for subgoal in prepared.plan.subgoals]
     folder = RunFolder.create(HOME, subgoals)
     folder.write_request(replace(request, plan_file=os.path.abspath(plan)).to_text(subgoals))
