@@ -265,10 +265,12 @@ class _World:
             result = await self._outcome(attempt, task, dice)
         except BaseException as error:
             attempt.raised = not isinstance(error, asyncio.CancelledError)
-            if not attempt.raised and dice.random() < 0.2:
-                # Slow to end, as processes are that ignore a signal.
-                await asyncio.sleep(dice.random() * _SLOWEST_END)
-            self._end(attempt, None)
+            try:
+                if not attempt.raised and dice.random() < 0.2:
+                    # Slow to end, as processes are that ignore a signal; a second one hurries it.
+                    await asyncio.sleep(dice.random() * _SLOWEST_END)
+            finally:
+                self._end(attempt, None)
             raise
         result = replace(result, execution_time=loop.time() - attempt.began)
         if result.success and "check" in self._scenario.subgoals[number]:
