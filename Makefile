@@ -5,6 +5,9 @@ PYTHON ?=
 # How many runs are simulated, and the seed of the first.
 RUNS ?= 100000
 FIRST ?= 0
+# Flags for every benchmark (--quick; --save keeps the run), and a suffix for a second run.
+BENCH ?=
+AGAIN ?=
 PACKAGES ?= circuit_breaker spawner soar
 
 PINS := .ci/constraints.txt
@@ -17,7 +20,7 @@ EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli]' -e '
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check agents bench mutants isolated build release pins clean
+.PHONY: help run test soak compare check agents bench mutants isolated build release pins clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,12 +44,17 @@ check: $(VENV) ## Lint, format, types, import contracts, names
 agents: $(VENV) ## Test with the real agent CLIs, in a namespace without a network (needs npm)
 	@$(IN_VENV) python .ci/agents.py -n 4 -q
 
-bench: $(VENV) ## Run every benchmark in turn, beside its peers
+bench: $(VENV) ## Run every benchmark beside its peers; the tables as JSON in .bench: BENCH='--quick'
 	@$(IN_VENV) python -m pip install --quiet --constraint $(PINS) --group bench
+	@mkdir -p .bench
 	@for script in tests/benchmarks/bench_*.py; do \
+		name=$${script##*/bench_}; \
 		echo "== $$script"; \
-		$(IN_VENV) python "$$script" || exit; \
+		$(IN_VENV) python "$$script" $(BENCH) --out ".bench/$${name%.py}$(AGAIN).json" || exit; \
 	done
+
+compare: $(VENV) ## Hold the tables in .bench against the last ones kept in tests/benchmarks/history
+	@$(IN_VENV) python tests/benchmarks/compare.py .bench/*.json
 
 mutants: $(VENV) ## Break the breaker in every small way: which changes do its tests notice?
 	@$(IN_VENV) python -m pip install --quiet --constraint $(PINS) --group mutants
@@ -82,7 +90,7 @@ pins: ## Write the newest versions of everything into .ci/constraints.txt
 	mv "$$fresh/pins" $(PINS)
 
 clean: ## Remove what was made, apart from the runs in .aurora
-	@rm -rf .venv dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
+	@rm -rf .venv .bench dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
 		.pytest_cache .ruff_cache
 	@find packages tests .ci -name __pycache__ -prune -exec rm -rf {} +
 

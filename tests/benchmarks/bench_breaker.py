@@ -120,16 +120,19 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", metavar="NAME", choices=rows, help=", ".join(rows))
     parser.add_argument("--quick", action="store_true", help="few turns: whether it runs at all")
     parser.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write that line there as well")
     parser.add_argument("--save", action="store_true", help=f"append that line to {HISTORY.name}")
     options = parser.parse_args()
 
     logging.disable()  # an opening is told in the log, and tens of thousands are not to be read
     figures, versions = measure(options.rows, options.quick)
-    line = record(figures, versions)
+    line = {**record(figures, versions), "quick": options.quick}
     if options.json:
         print(json.dumps(line, sort_keys=True))
     else:
         show(figures)
+    if options.out:
+        options.out.write_text(json.dumps(line, sort_keys=True) + "\n", encoding="utf-8")
     if options.save:
         save(line, HISTORY)
 

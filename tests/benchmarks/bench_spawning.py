@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--rows", help=f"some of {','.join(ROWS)}")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write it there as well")
     parser.add_argument("--save", action="store_true", help=f"append it to {HISTORY.name}")
     options = parser.parse_args()
     rows = options.rows.split(",") if options.rows else list(ROWS)
@@ -94,6 +95,8 @@ def main() -> None:
     }
     if options.json:
         print(json.dumps(record, indent=2, ensure_ascii=False))
+    if options.out:
+        options.out.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.save:
         HISTORY.parent.mkdir(exist_ok=True)
         with HISTORY.open("a", encoding="utf-8") as history:
