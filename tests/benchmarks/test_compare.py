@@ -106,7 +106,7 @@ def test_of_a_rate_more_is_better(bench: Bench) -> None:
 
 
 def test_peers_count_that_are_in_both_runs(bench: Bench) -> None:
-    """One that came, went, or has a text for a figure changes no ratio; without any there is none."""
+    """Who came, went, or has a text for a figure changes no ratio; without peers there is none."""
     bench.keep(spawning({OURS: {"µs": 10.0}, PEER: {"µs": 10.0}, OTHER: {"µs": "failed"}}))
     ended = bench.compare(spawning({OURS: {"µs": 10.0}, PEER: {"µs": 10.0}, OTHER: {"µs": 0.1}}))
     assert "1 figures; the worst is 1.00" in ended.stdout
