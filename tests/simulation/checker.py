@@ -11,9 +11,16 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from aurora_soar import AgentOutput, Outcome, SubgoalFinished, SubgoalStarted, ToolParked
+from aurora_soar import (
+    AgentOutput,
+    Outcome,
+    SubgoalEvent,
+    SubgoalFinished,
+    SubgoalStarted,
+    ToolParked,
+)
 from aurora_soar.admission.memory import HEADROOM, PEAKS
-from aurora_spawner import FailureType, SpawnResult
+from aurora_spawner import FailureType, RetryScheduled, SpawnResult
 
 from .circuit import Circuit
 from .drawing import Scenario
@@ -177,8 +184,13 @@ class Checker:
                 yield f"the plain LLM was asked against the order: s{number}"
 
     def deadline_holds(self) -> Iterator[str]:
-        """F44, F45: nothing starts after the global timeout, and the run ends there; a wait that
-        the provider asked for precedes the retry."""
+        """F44, F45: nothing starts after the global timeout, nor waits for a retry that would; the
+        run ends there; a wait that the provider asked for precedes the retry."""
+        for entry in self._history.entries:
+            match entry.told:
+                case SubgoalEvent(position, RetryScheduled(delay=delay)):
+                    if entry.at + delay > self._deadline(entry.at) + _CLOSE:
+                        yield f"waits for a retry after the deadline, at {entry.at:g}s: {position}"
         for attempt in self._history.attempts:
             if attempt.began > self._deadline(attempt.began) + _CLOSE:
                 yield f"began after the deadline, at {attempt.began:g}s: {attempt}"

@@ -62,6 +62,15 @@ def _one_more_attempt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_Recovery, "__init__", init)
 
 
+def _no_deadline(patch: pytest.MonkeyPatch) -> None:
+    made = _Recovery.__init__
+    patch.setattr(
+        _Recovery,
+        "__init__",
+        lambda self, task, draw: made(self, replace(task, deadline=None), draw),
+    )
+
+
 def _no_permanent_failures(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_Recovery, "_worth_retrying", lambda self, result, delay: True)
 
@@ -178,6 +187,7 @@ BREAKS: dict[str, tuple[Break, str]] = {
     "failed dependencies ignored": (_no_dependencies, "although"),
     "a halt that halts nobody": (_no_halt, "after a halt"),
     "one attempt too many": (_one_more_attempt, "attempts,"),
+    "retries after the deadline": (_no_deadline, "waits for a retry"),
     "permanent failures retried": (_no_permanent_failures, "not logged in"),
     "open circuits let in": (_open_circuits_let_in, "though its circuit is"),
     "limits count against the agent": (_limits_count, "circuit"),

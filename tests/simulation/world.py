@@ -20,6 +20,7 @@ from aurora_soar import (
     AgentRegistry,
     CollectResult,
     RunEvent,
+    SubgoalEvent,
     SubgoalFinished,
     SubgoalStarted,
     ToolParked,
@@ -33,6 +34,7 @@ from aurora_spawner import (
     ProcessResult,
     ProviderLimited,
     RecoverableTask,
+    RetryScheduled,
     SpawnResult,
     SpawnTask,
 )
@@ -215,7 +217,8 @@ class _World:
             raise RuntimeError("nobody listens")
 
     def _hear(self, event: RunEvent) -> None:
-        if isinstance(event, SubgoalStarted | SubgoalFinished | ToolParked | ToolResumed):
+        of_note = isinstance(event, SubgoalStarted | SubgoalFinished | ToolParked | ToolResumed)
+        if of_note or (isinstance(event, SubgoalEvent) and isinstance(event.event, RetryScheduled)):
             self._note("event", told=event)
         if "events" in self._scenario.deaf:
             raise RuntimeError("nobody listens")
