@@ -86,7 +86,7 @@ def test_agents_that_may_write_and_overlap_get_worktrees(repo: Command) -> None:
     results = by_id(json.loads(ended.out))
     assert ended.code == 0
     assert ended.err.startswith("agents that may write work in git worktrees of their own, from ")
-    assert "Changes: aurora-soar apply" in ended.err
+    assert "Changes: 2 files changed by one, two; take them over: aurora-soar apply" in ended.err
     run = json.loads(ended.out)["run"]
     trees = repo.folder / ".aurora" / "worktrees" / run
     assert results["one"]["output"].split()[0] == str(trees / "one-1")

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from rich.text import Text
 from aurora_circuit_breaker import CircuitBreaker
 from aurora_soar.agents import Agent
 from aurora_soar.cli.about import about_run
-from aurora_soar.cli.exports import ExportFiles, Exports
+from aurora_soar.cli.exports import Exports
 from aurora_soar.cli.plans import Prepared
 from aurora_soar.cli.preflight import with_agent_cli
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
@@ -39,6 +39,7 @@ from aurora_soar.views import (
     State,
     Timeline,
     View,
+    changed_words,
     error_console,
     glyphs_for,
     next_commands,
@@ -55,6 +56,7 @@ from aurora_spawner import (
     Progress,
     exit_by_signal,
     redact,
+    safe_line,
     secrets_in,
 )
 
@@ -62,6 +64,9 @@ __all__ = ["Shown", "conduct"]
 
 # How often the screen is drawn and the heart is listened to, seconds.
 _TICK = 0.5
+
+# Subgoals whose changes are named at the end; others are counted.
+_NAMED = 3
 
 # Final answers are named at the end up to this many; a plan with more has no last word.
 _ANSWERS = 3
@@ -82,8 +87,8 @@ class Shown:
     progress: Progress
     json: bool
     quiet: bool
-    verbose: bool = False
-    exports: Exports = field(default_factory=lambda: Exports(ExportFiles()))
+    verbose: bool
+    exports: Exports
 
 
 def conduct(
@@ -386,8 +391,13 @@ class _Conductor:
     def _remedies(self) -> Iterator[Text]:
         """What to do with changes in worktrees, and about circuits of earlier runs."""
         rows = list(enumerate(self._board.rows))
-        if any(row.state is State.OK and self._places.changes(place) for place, row in rows):
-            yield Text(f"Changes: aurora-soar apply {self._folder.id}")
+        changed = [row for _, row in rows if row.state is State.OK and row.changed]
+        if changed:
+            files = changed_words(sum(row.changed for row in changed))
+            by = ", ".join(safe_line(row.id) for row in changed[:_NAMED])
+            more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+            command = f"aurora-soar apply {self._folder.id}"
+            yield Text(f"Changes: {files} by {by}{more}; take them over: {command}")
         if self._request.shared_circuits and any(row.state is State.BLOCKED for _, row in rows):
             yield Text("Blocked agents are asked again after: aurora-soar circuits reset")
 

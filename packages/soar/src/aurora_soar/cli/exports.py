@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+import typer
+
+from aurora_soar.cli.streams import complain
 from aurora_soar.cli.telemetry import Listener, MakeListener
+from aurora_soar.config import Settings
 from aurora_soar.events import RunEvent
 from aurora_soar.views import Board, EventStream, junit, page, trace
+from aurora_spawner import ExitCode
 
-__all__ = ["ExportFiles", "Exports"]
+__all__ = ["ExportFiles", "Exports", "wanted_or_exit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,19 @@ class ExportFiles:
             (self.trace, trace),
         ]
         return [(Path(name), make) for name, make in wanted if name is not None]
+
+
+def wanted_or_exit(settings: Settings, *, as_json: bool) -> ExportFiles:
+    """The files that settings name; ends here if two things want standard output.
+
+    Args:
+        settings: The settings.
+        as_json: Whether the results go there.
+    """
+    if as_json and settings.events == "-":
+        complain("--json and --events - both want standard output; give --events a file")
+        raise typer.Exit(ExitCode.USAGE)
+    return ExportFiles(settings.events, settings.html, settings.junit, settings.trace)
 
 
 class Exports:

@@ -15,7 +15,7 @@ from aurora_soar.views.record import record
 from aurora_soar.views.report import page
 from aurora_soar.views.stream import EventStream
 from aurora_soar.views.summary import next_commands, summary
-from aurora_soar.views.theme import ASCII, UNICODE, Glyphs, glyphs_for
+from aurora_soar.views.theme import ASCII, UNICODE, Glyphs, changed_words, glyphs_for
 from aurora_soar.views.timeline import Timeline
 from aurora_soar.views.trace import trace
 from aurora_soar.views.view import SilentView, View, error_console, output_console
@@ -35,6 +35,7 @@ __all__ = [
     "Timeline",
     "Totals",
     "View",
+    "changed_words",
     "error_console",
     "event_line",
     "glyphs_for",

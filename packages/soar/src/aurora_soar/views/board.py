@@ -174,6 +174,12 @@ class Row:
         return self.output is not None and self.output.kept
 
     @property
+    def changed(self) -> int:
+        """How many files its last attempt changed in a worktree of its own."""
+        changes = self.output.changes if self.output else None
+        return len(changes.files) if changes else 0
+
+    @property
     def is_flaky(self) -> bool:
         """Whether its agent succeeded, but not at first."""
         return self.state is State.OK and self.attempt > 1 and not self.is_fallback

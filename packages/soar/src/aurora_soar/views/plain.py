@@ -29,6 +29,7 @@ from aurora_soar.views.theme import (
     STYLES,
     VERBS,
     Glyphs,
+    changed_words,
     circuit_words,
     first_line,
     money,
@@ -165,6 +166,8 @@ class PlainView:
         parts = [f"{row.attempt}/{row.attempts}" if row.attempt else "", format_duration(seconds)]
         if row.is_fallback:
             parts.append("by fallback")
+        if row.changed:
+            parts.append(changed_words(row.changed))
         if row.output is not None and row.output.error:
             parts.append(first_line(row.output.error))
         return " ".join(filter(None, parts))

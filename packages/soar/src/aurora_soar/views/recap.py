@@ -11,7 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from aurora_soar.views.board import State
-from aurora_soar.views.theme import STYLES, VERBS, Glyphs, first_line, money
+from aurora_soar.views.theme import STYLES, VERBS, Glyphs, changed_words, first_line, money
 from aurora_spawner import format_duration, safe_line
 
 __all__ = ["run_lines", "subgoal_lines"]
@@ -59,6 +59,9 @@ def subgoal_lines(subgoal: Mapping[str, Any], glyphs: Glyphs) -> Iterator[Text]:
     for stretch in subgoal["history"]:
         if stretch["kind"] in _ASKED:
             yield from _asked(stretch, agent)
+    if changes := subgoal["changes"]:
+        yield Text(f"  {_changed(subgoal)} in the branch {safe_line(changes['branch'])}")
+        yield from (Text(f"    {safe_line(file)}", style="dim") for file in changes["files"])
     for warning in subgoal["warnings"]:
         yield Text(f"  warning: {first_line(warning)}", style="yellow")
     if answer := subgoal["output"].rstrip("\n"):
@@ -93,8 +96,15 @@ def _said(subgoal: Mapping[str, Any]) -> str:
         "by fallback": subgoal["fallback"],
         "flaky": subgoal["flaky"],
     }
-    said = ", ".join(name for name, holds in marks.items() if holds)
-    return "  ".join(filter(None, (said, first_line(subgoal["error"]))))
+    said = [name for name, holds in marks.items() if holds]
+    if changed := _changed(subgoal):
+        said.append(changed)
+    return "  ".join(filter(None, (", ".join(said), first_line(subgoal["error"]))))
+
+
+def _changed(subgoal: Mapping[str, Any]) -> str:
+    changes = subgoal["changes"]
+    return changed_words(len(changes["files"])) if changes else ""
 
 
 def _totals(record: Mapping[str, Any], glyphs: Glyphs) -> str:

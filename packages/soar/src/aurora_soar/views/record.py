@@ -16,6 +16,7 @@ from aurora_soar.views.board import Board, Row, Spent
 from aurora_soar.views.changes import change_fields
 from aurora_soar.views.excerpt import last_lines
 from aurora_soar.views.timeline import Kind, Stretch, Timeline
+from aurora_soar.workplaces import Changes
 from aurora_spawner import SpawnResult
 
 __all__ = ["record"]
@@ -123,12 +124,25 @@ def _subgoal(
         "fallback": row.is_fallback,
         "kept": row.is_kept,
         "answered_by": output.answered_by if output else None,
+        "changes": _changes(output.changes if output else None),
         "started_ms": None if row.started is None else _milliseconds(row.started - board.started),
         "duration_ms": None if seconds is None else _milliseconds(seconds),
         "agent_ms": _milliseconds(row.agent_seconds),
         "warnings": [clean(warning) for warning in row.warnings],
         "log": row.log,
         "history": [_stretch(board, stretch, clean) for stretch in stretches],
+    }
+
+
+def _changes(changes: Changes | None) -> dict[str, Any] | None:
+    """What was changed in a worktree: where it is, and which files; the patch is in the branch."""
+    if changes is None:
+        return None
+    return {
+        "branch": changes.branch,
+        "base": changes.base,
+        "commit": changes.commit,
+        "files": list(changes.files),
     }
 
 

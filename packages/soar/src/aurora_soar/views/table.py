@@ -29,6 +29,7 @@ from aurora_soar.views.estimate import slow_rows
 from aurora_soar.views.theme import (
     STYLES,
     Glyphs,
+    changed_words,
     circuit_words,
     first_line,
     money,
@@ -186,8 +187,9 @@ def _said(board: Board, row: Row, now: float) -> str:
         case State.FALLBACK:
             return f"fallback: {first_line(row.last_line or row.reason)}"
         case State.OK:
-            by = "kept: " if row.is_kept else "by fallback: " if row.is_fallback else ""
-            return by + first_line(row.last_line)
+            by = "kept" if row.is_kept else "by fallback" if row.is_fallback else ""
+            parts = (by, changed_words(row.changed), first_line(row.last_line))
+            return ": ".join(filter(None, parts))
         case _:
             return first_line(row.output.error if row.output else "")
 

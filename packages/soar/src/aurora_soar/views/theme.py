@@ -16,6 +16,7 @@ __all__ = [
     "UNICODE",
     "VERBS",
     "Glyphs",
+    "changed_words",
     "circuit_words",
     "first_line",
     "glyphs_for",
@@ -136,6 +137,11 @@ def spent_words(board: Board) -> str:
     else:
         said = "?" if spent.untold else money(0)
     return said if budget is None else f"{said} of {money(budget)}"
+
+
+def changed_words(files: int) -> str:
+    """How much was changed in a worktree: `1 file changed`; empty for nothing."""
+    return f"{files} file{'' if files == 1 else 's'} changed" if files else ""
 
 
 def circuit_words(circuit: CircuitChanged) -> str:

@@ -15,21 +15,25 @@ from aurora_soar.cli.breakers import breaker_of
 from aurora_soar.cli.completion import complete_subgoal
 from aurora_soar.cli.conductor import Shown, conduct
 from aurora_soar.cli.configured import configured_or_exit
-from aurora_soar.cli.exports import ExportFiles, Exports
+from aurora_soar.cli.exports import Exports, wanted_or_exit
 from aurora_soar.cli.isolating import places_or_exit
 from aurora_soar.cli.named import RunName, run_or_exit
 from aurora_soar.cli.notice import noticed
 from aurora_soar.cli.options import (
     AsJson,
     Budget,
+    EventsFile,
+    HtmlFile,
     IsolatedBy,
     Jobs,
+    JunitFile,
     Notify,
     Quiet,
     Retries,
     ShownAs,
     Timeout,
     ToolName,
+    TraceFile,
     Verbose,
 )
 from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
@@ -76,6 +80,10 @@ def resume_command(
     progress: ShownAs = None,
     notify: Notify = None,
     as_json: AsJson = False,
+    events: EventsFile = None,
+    html: HtmlFile = None,
+    junit: JunitFile = None,
+    trace: TraceFile = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     dry_run: Annotated[
@@ -96,7 +104,12 @@ def resume_command(
         isolation=isolation,
         progress=progress,
         notify=notify,
+        events=events,
+        html=html,
+        junit=junit,
+        trace=trace,
     )
+    files = wanted_or_exit(found.settings, as_json=as_json)
     request = request.adjusted(
         jobs=found.decided("jobs"),
         retries=found.decided("retries"),
@@ -124,7 +137,7 @@ def resume_command(
                 print(safe_line(line), file=sys.stdout if dry_run else sys.stderr)
         if dry_run:
             return
-        exports = Exports(ExportFiles(), telemetry(os.environ, complain))
+        exports = Exports(files, telemetry(os.environ, complain))
         shown = Shown(found.settings.progress, as_json, quiet, verbose, exports)
         # Whoever resumes wants another try of what has failed.
         breaker = breaker_of(prepared, request, anew=True)

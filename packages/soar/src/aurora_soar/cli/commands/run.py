@@ -12,7 +12,7 @@ from aurora_soar.cli.breakers import breaker_of
 from aurora_soar.cli.commands.check import describe_and_exit
 from aurora_soar.cli.conductor import Shown, conduct
 from aurora_soar.cli.configured import configured_or_exit
-from aurora_soar.cli.exports import ExportFiles, Exports
+from aurora_soar.cli.exports import Exports, wanted_or_exit
 from aurora_soar.cli.isolating import places_or_exit
 from aurora_soar.cli.notice import noticed
 from aurora_soar.cli.options import (
@@ -99,9 +99,7 @@ def run_command(
         trace=trace,
     )
     settings = found.settings
-    if as_json and settings.events == "-":
-        complain("--json and --events - both want standard output; give --events a file")
-        raise typer.Exit(ExitCode.USAGE)
+    files = wanted_or_exit(settings, as_json=as_json)
     request = RunRequest(
         plan,
         jobs=found.decided("jobs"),
@@ -125,10 +123,7 @@ def run_command(
         raise typer.Exit(ExitCode.NO_TOOL)
     # From here on there are agents, and whatever kills us must not leave them running.
     supervise()
-    exports = Exports(
-        ExportFiles(settings.events, settings.html, settings.junit, settings.trace),
-        telemetry(os.environ, complain),
-    )
+    exports = Exports(files, telemetry(os.environ, complain))
     subgoals = [subgoal.id for subgoal in prepared.plan.subgoals]
     folder = RunFolder.create(HOME, subgoals)
     folder.write_request(replace(request, plan_file=os.path.abspath(plan)).to_text(subgoals))

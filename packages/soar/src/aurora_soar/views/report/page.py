@@ -24,7 +24,7 @@ from aurora_soar.views.report.facts import change_words, totals_of, verdict_of
 from aurora_soar.views.report.network import BOX_HEIGHT, BOX_WIDTH, lay_out
 from aurora_soar.views.report.quotes import Quotes
 from aurora_soar.views.summary import next_commands
-from aurora_soar.views.theme import UNICODE, money
+from aurora_soar.views.theme import UNICODE, changed_words, money
 from aurora_spawner import format_duration, safe_line
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def _environment() -> Environment:
         "percent": lambda place: f"{place:.3f}".rstrip("0").rstrip(".") + "%",
         "glyph": lambda outcome: UNICODE.states[State(outcome)],
         "change_words": change_words,
+        "changed": changed_words,
         "cut": lambda text, length: text if len(text) <= length else text[: length - 1] + "…",
     }
     return environment
