@@ -74,6 +74,7 @@ def test_the_record(run_of: RunOf) -> None:
         "fallback": False,
         "kept": False,
         "answered_by": None,
+        "changes": None,
         "started_ms": 62000,
         "duration_ms": 43000,
         "agent_ms": 41000,

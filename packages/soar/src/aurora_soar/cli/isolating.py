@@ -15,17 +15,26 @@ from aurora_soar.cli.places import HOME
 from aurora_soar.cli.plans import Prepared
 from aurora_soar.cli.streams import complain
 from aurora_soar.graph import ancestors
-from aurora_soar.isolation import IsolationError, Worktrees, can_overlap, isolated, repository_root
+from aurora_soar.isolation import (
+    IsolationError,
+    Reason,
+    Worktrees,
+    isolated,
+    overlapping,
+    repository_root,
+)
 from aurora_soar.phases import permissions_of
 from aurora_soar.runs import RunFolder, RunRequest
 from aurora_soar.workplaces import Changes, OneForAll, Place, Workplaces, where_we_stand
-from aurora_spawner import ExitCode, SpawnTask
+from aurora_spawner import ExitCode, SpawnTask, safe_line
 
-__all__ = ["Isolated", "isolated_positions", "places_or_exit"]
-
+__all__ = ["Isolated", "places_or_exit", "worktrees_told"]
 
 # Tools whose agents touch no file of ours, or are programs.
 _CANNOT_EDIT = ("command", "extract", "llm")
+
+# Subgoals that are named as the reason for a worktree; others are counted.
+_NAMED = 3
 
 
 class Isolated:
@@ -100,7 +109,7 @@ async def _places_of(
     Raises:
         IsolationError: Worktrees are asked for, and there can be none.
     """
-    chosen = isolated_positions(prepared, request)
+    chosen = _reasons(prepared, request)
     here = Path.cwd()
     asked_for = {position for position in chosen if _wish(prepared, position) == "worktree"}
     if not chosen or (not asked_for and repository_root(here) is None):
@@ -116,8 +125,38 @@ async def _places_of(
     return Isolated(worktrees, names, _needs(prepared), chosen), worktrees.told()
 
 
-def isolated_positions(prepared: Prepared, request: RunRequest) -> set[int]:
-    """The subgoals that work in worktrees, if there can be some."""
+def worktrees_told(prepared: Prepared, request: RunRequest) -> list[tuple[str, str]]:
+    """Which subgoals would work in worktrees, by their ids, and why; what there can be none for.
+
+    Args:
+        prepared: The plan, and who answers for it.
+        request: What was asked for.
+    """
+    reasons = _reasons(prepared, request)
+    ids = [safe_line(subgoal.id) for subgoal in prepared.plan.subgoals]
+    missing = "" if repository_root(Path.cwd()) is not None else "; but this is no git repository"
+    return [
+        (ids[position], f"{_told(reason, ids)}{missing}") for position, reason in reasons.items()
+    ]
+
+
+def _told(reason: Reason, ids: Sequence[str]) -> str:
+    named = ", ".join(ids[other] for other in reason.others[:_NAMED])
+    if len(reason.others) > _NAMED:
+        named += f" and {len(reason.others) - _NAMED} more"
+    match reason.kind:
+        case "asked for":
+            return "isolation is asked for"
+        case "builds on":
+            return f"builds on {named}"
+        case "overlap" if named:
+            return f"may write at the same time as {named}"
+        case "overlap":
+            return "may write, and others that may can be at work at the same time"
+
+
+def _reasons(prepared: Prepared, request: RunRequest) -> dict[int, Reason]:
+    """The subgoals that work in worktrees, if there can be some, and why."""
     needs = _needs(prepared)
     positions = range(len(needs))
     writers = {position for position in positions if _may_write(prepared, request, position)}
@@ -129,7 +168,7 @@ def isolated_positions(prepared: Prepared, request: RunRequest) -> set[int]:
         shares.append([("tool", each.tool), ("agent", each.agent.id)])
         if (places := each.agent.config.get("max_concurrent")) is not None:
             limits["agent", each.agent.id] = places
-    overlap = can_overlap(
+    overlap = overlapping(
         needs,
         writers,
         max_concurrent=prepared.plan.limits.max_concurrent,

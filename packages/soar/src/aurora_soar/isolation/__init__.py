@@ -2,7 +2,7 @@
 
 from aurora_soar.isolation.applying import ApplyError, ConflictError, apply_changes, in_the_way
 from aurora_soar.isolation.changes import answer_branch, changes_of, full_diff
-from aurora_soar.isolation.choice import can_overlap, isolated
+from aurora_soar.isolation.choice import Reason, isolated, overlapping
 from aurora_soar.isolation.git import GitError, git, repository_root
 from aurora_soar.isolation.workspace import Workspace
 from aurora_soar.isolation.worktrees import IsolationError, Worktrees
@@ -12,15 +12,16 @@ __all__ = [
     "ConflictError",
     "GitError",
     "IsolationError",
+    "Reason",
     "Workspace",
     "Worktrees",
     "answer_branch",
     "apply_changes",
-    "can_overlap",
     "changes_of",
     "full_diff",
     "git",
     "in_the_way",
     "isolated",
+    "overlapping",
     "repository_root",
 ]

@@ -11,7 +11,17 @@ import typer
 
 from aurora_soar.cli.columns import columns
 from aurora_soar.cli.configured import configured_or_exit
-from aurora_soar.cli.options import Fallback, Jobs, PlanFile, Retries, Timeout, ToolName
+from aurora_soar.cli.isolating import worktrees_told
+from aurora_soar.cli.options import (
+    Fallback,
+    IsolatedBy,
+    Jobs,
+    MayDo,
+    PlanFile,
+    Retries,
+    Timeout,
+    ToolName,
+)
 from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
 from aurora_soar.cli.preflight import Answerer
 from aurora_soar.cli.streams import outputs
@@ -38,6 +48,8 @@ def check_command(
     retries: Retries = None,
     timeout: Timeout = None,
     tool: ToolName = None,
+    permissions: MayDo = None,
+    isolation: IsolatedBy = None,
     graph: Annotated[
         GraphForm | None,
         typer.Option("--graph", help="Draw what waits for what, and nothing else."),
@@ -45,7 +57,13 @@ def check_command(
 ) -> None:
     """Show what a plan would run, in which order and why; start nothing."""
     found = configured_or_exit(
-        jobs=jobs, fallback=fallback, retries=retries, timeout=timeout, tool=tool
+        jobs=jobs,
+        fallback=fallback,
+        retries=retries,
+        timeout=timeout,
+        tool=tool,
+        permissions=permissions,
+        isolation=isolation,
     )
     request = RunRequest(
         plan,
@@ -53,6 +71,9 @@ def check_command(
         retries=found.decided("retries"),
         timeout=found.decided("timeout"),
         tool=tool,
+        no_fallback=not found.settings.fallback,
+        permissions=found.settings.permissions,
+        isolation=found.decided("isolation"),
     )
     prepared = prepare_or_exit(request, found)
     if graph is not None:
@@ -60,26 +81,20 @@ def check_command(
             print(line)
         sys.stdout.flush()
         return
-    describe_and_exit(prepared, fallback_to_llm=found.settings.fallback)
+    describe_and_exit(prepared, request)
 
 
-def describe_and_exit(prepared: Prepared, *, fallback_to_llm: bool) -> NoReturn:
+def describe_and_exit(prepared: Prepared, request: RunRequest) -> NoReturn:
     """Print what would run, complain of what is missing, and end."""
-    lines = _describe(prepared, fallback_to_llm=fallback_to_llm)
-    for line in lines:
+    for line in _describe(prepared, request):
         print(line)
     sys.stdout.flush()
     raise typer.Exit(ExitCode.NO_TOOL if tell_missing(prepared) else ExitCode.OK)
 
 
-def _describe(prepared: Prepared, *, fallback_to_llm: bool) -> Iterator[str]:
-    """The plan in lines.
-
-    Args:
-        prepared: The plan, and who answers for it.
-        fallback_to_llm: Whether a plain LLM answers where an agent failed.
-    """
-    plan = prepared.plan
+def _describe(prepared: Prepared, request: RunRequest) -> Iterator[str]:
+    """What would run, in lines."""
+    plan, fallback_to_llm = prepared.plan, not request.no_fallback
     yield (
         f"{safe_line(plan.name)}: {_count(len(plan.subgoals), 'subgoal')}, "
         f"at most {plan.limits.max_concurrent} at once, {_limit(plan, fallback_to_llm)}"
@@ -93,6 +108,10 @@ def _describe(prepared: Prepared, *, fallback_to_llm: bool) -> Iterator[str]:
         yield ""
         yield "Agents"
         yield from columns([_agent(each, prepared) for each in agents.values()], indent=2)
+    if worktrees := worktrees_told(prepared, request):
+        yield ""
+        yield "Worktrees"
+        yield from columns(worktrees, indent=2)
 
 
 def _limit(plan: Plan, fallback_to_llm: bool) -> str:

@@ -118,7 +118,7 @@ def run_command(
     )
     prepared = prepare_or_exit(request, found)
     if dry_run:
-        describe_and_exit(prepared, fallback_to_llm=settings.fallback)
+        describe_and_exit(prepared, request)
     if tell_missing(prepared):
         raise typer.Exit(ExitCode.NO_TOOL)
     # From here on there are agents, and whatever kills us must not leave them running.
