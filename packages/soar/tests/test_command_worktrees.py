@@ -201,3 +201,39 @@ def test_changes_are_shown_as_a_patch(repo: Command) -> None:
     ended = repo.run("show", results["run"], "after", "--diff")
     assert (ended.code, ended.out) == (2, "")
     assert "nothing was changed in a worktree by after" in ended.err
+
+
+def test_check_says_who_gets_a_worktree_and_why(repo: Command) -> None:
+    """`check` and `run -n` name who would work in a worktree, and the reason, before it starts."""
+    flags = ("--permissions", "workspace-write")
+    checked = repo.run("check", plan(repo), *flags)
+    assert checked.out.split("\nWorktrees\n")[1].splitlines() == [
+        "  one    may write at the same time as two",
+        "  two    may write at the same time as one, after",
+        "  after  may write at the same time as two",
+    ]
+    assert repo.run("run", plan(repo), *flags, "-n").out == checked.out
+    assert "Worktrees" not in repo.run("check", plan(repo)).out
+    asked = repo.run("check", plan(repo), "--isolation", "worktree").out
+    assert "  one    isolation is asked for\n" in asked
+    shutil.rmtree(repo.folder / ".git")
+    assert "as two; but this is no git repository\n" in repo.run("check", plan(repo), *flags).out
+
+
+def test_changes_stand_wherever_a_run_is_told(repo: Command) -> None:
+    """Branch and files are in the results, kept ones of a resumed run too, and in what is shown."""
+    ended = repo.run("run", plan(repo), "--permissions", "workspace-write", "--json")
+    results = json.loads(ended.out)
+    run = results["run"]
+    changes = by_id(results)["one"]["changes"]
+    assert (changes["branch"], changes["files"]) == (f"aurora/{run}/one", ["one.txt"])
+    assert git(repo.folder, "rev-parse", changes["branch"]) == changes["commit"]
+    assert by_id(results)["after"]["changes"] is None
+    (line,) = [each for each in ended.err.splitlines() if " OK  one " in each]
+    assert line.endswith(" 1 file changed")
+    again = json.loads(repo.run("resume", run, "--redo", "two", "--json").out)
+    assert again["kept"] == 2
+    assert by_id(again)["one"]["changes"] == changes
+    shown = repo.run("show", run, "one").out.splitlines()
+    assert f"  1 file changed in the branch aurora/{run}/one" in shown
+    assert "    one.txt" in shown

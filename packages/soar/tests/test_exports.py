@@ -164,6 +164,24 @@ def test_the_files_of_a_run(soar: Command) -> None:
     assert f"aurora-soar resume {run}</code>" in html
 
 
+def test_a_resumed_run_is_exported_as_any_other(soar: Command) -> None:
+    """`resume` writes page, JUnit XML, trace and events too, of kept and of new results."""
+    code, results = soar.results(soar.plan(PLAN))
+    assert code == 1
+    files = ("page.html", "junit.xml", "trace.json", "events.jsonl")
+    flags = ("--html", "--junit", "--trace", "--events")
+    arguments = [part for pair in zip(flags, files, strict=True) for part in pair]
+    assert soar.run("resume", results["run"], *arguments).code == 1
+    html, xml, told, events = ((soar.folder / name).read_text() for name in files)
+    assert f'run <span class="id">{results["run"]}</span>' in html
+    assert ElementTree.fromstring(xml).get("failures") == "1"
+    assert json.loads(told)["traceEvents"]
+    assert json.loads(events.splitlines()[-1])["type"] == "run.finished"
+    both = soar.run("resume", "--json", "--events", "-")
+    assert (both.code, both.out) == (2, "")
+    assert "both want standard output" in both.err
+
+
 def test_a_page_is_written_after_ctrl_c_too(soar: Command) -> None:
     """A run that is ended by a signal has its page all the same, and it says so."""
     plan = soar.plan(

@@ -52,6 +52,19 @@ def test_the_examples_run(soar: Command, monkeypatch: pytest.MonkeyPatch) -> Non
         'description = "x"\n'
     )
 
+    (soar.folder / "survey.toml").write_text(
+        "[agents.architect]\n"
+        'description = "Security architect: sessions, cookies and tokens."\n'
+        "[agents.dba]\n"
+        'description = "Databases: schemas, migrations and slow queries."\n'
+        "[[subgoals]]\n"
+        'id = "survey"\n'
+        'description = "Map where cookies and tokens are kept."\n'
+        "[[subgoals]]\n"
+        'id = "shed"\n'
+        'description = "Paint the shed."\n'
+    )
+
     def write_plan(example: Example) -> None:
         soar.plan(example.parsed)
 

@@ -12,8 +12,8 @@ from aurora_soar.events import (
     ToolParked,
     ToolResumed,
 )
-from aurora_soar.matching import AgentMatcher
-from aurora_soar.phases import execute_agents
+from aurora_soar.matching import AgentMatcher, Match
+from aurora_soar.phases import choose_agents, execute_agents
 from aurora_soar.results import AgentOutput, CollectResult, Outcome
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "BudgetWarned",
     "CircuitChanged",
     "CollectResult",
+    "Match",
     "OnRunEvent",
     "Outcome",
     "RunEvent",
@@ -33,5 +34,6 @@ __all__ = [
     "SubgoalStarted",
     "ToolParked",
     "ToolResumed",
+    "choose_agents",
     "execute_agents",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import typer
@@ -12,6 +12,7 @@ from aurora_soar.cli.agents_here import AgentsHere, agents_here
 from aurora_soar.cli.preflight import Answerer, answerers, chosen_tool, fallbacks, missing
 from aurora_soar.cli.streams import complain
 from aurora_soar.config import Configuration
+from aurora_soar.phases import Choice, choose_agent
 from aurora_soar.plan import Plan, PlanError, UnknownSubgoalError, load_plan, select
 from aurora_soar.runs import RunRequest
 from aurora_spawner import ExitCode
@@ -29,6 +30,7 @@ class Prepared:
         answerers: Who answers for each subgoal.
         others: Who answers for the agents that are named as a fallback.
         here: The agents that there are beside those of the plan.
+        choices: Who was chosen for subgoals for which the plan names nobody, by their ids.
     """
 
     plan: Plan
@@ -36,6 +38,7 @@ class Prepared:
     answerers: Sequence[Answerer]
     others: Sequence[Answerer]
     here: AgentsHere
+    choices: Mapping[str, Choice]
 
     @property
     def agents(self) -> list[AgentInfo]:
@@ -69,6 +72,8 @@ def prepare_or_exit(request: RunRequest, found: Configuration) -> Prepared:
         budget_usd=found.suggested("budget"),
         isolation=found.suggested("isolation"),
     )
+    choices = _choices(plan)
+    plan = plan.given({name: choice.agent.id for name, choice in choices.items()})
     chosen = chosen_tool(request.tool or found.settings.tool)
     prepared = Prepared(
         plan,
@@ -76,11 +81,22 @@ def prepare_or_exit(request: RunRequest, found: Configuration) -> Prepared:
         [_with_variables(each, found) for each in answerers(plan, request.tool, chosen)],
         [_with_variables(each, found) for each in fallbacks(plan, request.tool, chosen)],
         here,
+        choices,
     )
     # Whoever names an agent whose file is broken should not wonder.
     for broken in here.broken(each.agent.id for each in prepared.answerers if each.agent.is_adhoc):
         complain(f"{broken}; skipped")
     return prepared
+
+
+def _choices(plan: Plan) -> dict[str, Choice]:
+    """Who gets the subgoals for which the plan names nobody, by their ids."""
+    registry = plan.registry()
+    return {
+        each.id: choose_agent(registry, name=each.id, description=each.description or "")
+        for each in plan.subgoals
+        if not plan.names_agent(each)
+    }
 
 
 def _with_variables(answerer: Answerer, found: Configuration) -> Answerer:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aurora_circuit_breaker import CircuitBreaker, get_circuit_breaker
 from aurora_soar.admission import Admission, Budget, Memory
-from aurora_soar.agents import Agent, AgentRegistry
+from aurora_soar.agents import Agent, AgentInfo, AgentRegistry
 from aurora_soar.assignments import Assignment, assign, positive_seconds
 from aurora_soar.events import OnRunEvent, RunEvent, SubgoalFinished
 from aurora_soar.graph import critical_path, heights
-from aurora_soar.matching import AgentMatcher, plain_persona
+from aurora_soar.matching import AgentMatcher, Match, plain_persona
 from aurora_soar.phases.asking import Asking
 from aurora_soar.phases.circuits import circuits_told
 from aurora_soar.phases.settings import (
@@ -42,7 +42,7 @@ from aurora_spawner import (
     spawn_with_retry_and_fallback,
 )
 
-__all__ = ["execute_agents", "persona_of"]
+__all__ = ["execute_agents", "matches_for", "persona_of"]
 
 _log = logging.getLogger("aurora_soar")
 
@@ -52,7 +52,7 @@ _GLOBAL_TIMEOUT_FACTOR = 1.5
 
 
 def _get_agent_matcher() -> AgentMatcher | None:
-    """Who makes personas for adhoc agents; None: they get the plain one."""
+    """Who finds agents and makes personas; None: nobody is found, and personas are plain."""
     return AgentMatcher()
 
 
@@ -189,6 +189,12 @@ def persona_of(agent: Agent) -> str:
     """Who an adhoc agent is, in words."""
     matcher = _get_agent_matcher()
     return plain_persona(agent) if matcher is None else matcher.persona(agent)
+
+
+def matches_for(description: str, agents: Iterable[AgentInfo]) -> Sequence[Match]:
+    """The agents that were compared for a subgoal that names none, the best first."""
+    matcher = _get_agent_matcher()
+    return () if matcher is None else matcher.ranked(description, agents)
 
 
 class _Collect:

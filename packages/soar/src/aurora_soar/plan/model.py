@@ -118,7 +118,8 @@ class PlanSubgoal(_Table):
         id: Its name, once per plan.
         description: What is to be done; the agent's prompt. A program may do without.
         description_file: A file that holds the description; relative to the plan's folder.
-        agent: Who gets it; else `defaults.agent`, else the agent called like the subgoal.
+        agent: Who gets it; else `defaults.agent`, else the agent called like the subgoal, else one
+            whose description fits (see `aurora_soar.matching`), else an adhoc one of that name.
         depends_on: Ids of the subgoals whose answers it needs.
         on_dependency_failure: If one of them has no answer: `skip` this one too, `run` it all the
             same (its prompt says what failed), or `stop` everything that has not started.
@@ -173,8 +174,20 @@ class Plan(_Table):
         return plan
 
     def agent_id(self, subgoal: PlanSubgoal) -> str:
-        """Who gets a subgoal."""
+        """Who gets a subgoal by what the plan names."""
         return subgoal.agent or self.defaults.agent or subgoal.id
+
+    def names_agent(self, subgoal: PlanSubgoal) -> bool:
+        """Whether the plan says who gets a subgoal, by name."""
+        return (subgoal.agent or self.defaults.agent) is not None
+
+    def given(self, agents: Mapping[str, str]) -> Plan:
+        """The plan in which these subgoals, by their ids, name these agents."""
+        subgoals = (
+            each.model_copy(update={"agent": agents[each.id]}) if each.id in agents else each
+            for each in self.subgoals
+        )
+        return self.model_copy(update={"subgoals": tuple(subgoals)})
 
     def timeout(self, subgoal: PlanSubgoal) -> float:
         """Seconds that one attempt of a subgoal may take."""

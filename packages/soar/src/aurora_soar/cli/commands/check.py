@@ -25,6 +25,7 @@ from aurora_soar.cli.options import (
 from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
 from aurora_soar.cli.preflight import Answerer
 from aurora_soar.cli.streams import outputs
+from aurora_soar.phases import Choice
 from aurora_soar.plan import (
     GraphForm,
     Plan,
@@ -38,6 +39,9 @@ from aurora_soar.runs import RunRequest
 from aurora_spawner import ExitCode, format_duration, safe_line
 
 __all__ = ["check_command", "describe_and_exit"]
+
+# Words that an agent and a subgoal share that are shown; the first ones weigh most.
+_WORDS = 4
 
 
 @outputs()
@@ -108,6 +112,12 @@ def _describe(prepared: Prepared, request: RunRequest) -> Iterator[str]:
         yield ""
         yield "Agents"
         yield from columns([_agent(each, prepared) for each in agents.values()], indent=2)
+    compared = {name: each for name, each in prepared.choices.items() if each.matches}
+    if compared:
+        yield ""
+        yield "Matching"
+        rows = [_choice(name, each) for name, each in compared.items()]
+        yield from columns(rows, indent=2)
     if worktrees := worktrees_told(prepared, request):
         yield ""
         yield "Worktrees"
@@ -154,6 +164,20 @@ def _agent(answerer: Answerer, prepared: Prepared) -> tuple[str, ...]:
         answerer.kind,
         f"{runs}{hint and f' -{hint}'}{file and f', of {safe_line(file)}'}",
     )
+
+
+def _choice(name: str, choice: Choice) -> tuple[str, ...]:
+    best, *others = choice.matches
+    if not best.words:
+        return safe_line(name), "adhoc", "no agent has a word of it"
+    words = ", ".join(map(safe_line, best.words[:_WORDS]))
+    score = f"{best.score:.2f}, from {best.needed:.2f} on it fits"
+    if best.fits:
+        rest = f"; next {safe_line(others[0].agent.id)} {others[0].score:.2f}" if others else ""
+        return safe_line(name), f"to {safe_line(best.agent.id)}", f"{words}: {score}{rest}"
+    one_word = "; one word is not enough" if best.score >= best.needed else ""
+    nearest = f"nearest {safe_line(best.agent.id)}: {words}: {score}{one_word}"
+    return safe_line(name), "adhoc", nearest
 
 
 def _count(number: int, what: str) -> str:

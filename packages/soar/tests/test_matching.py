@@ -1,0 +1,116 @@
+"""Which agent gets a subgoal that names none, and who an adhoc one is."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import pytest
+
+from aurora_soar import AgentInfo, AgentMatcher, AgentRegistry, choose_agents
+from aurora_soar.phases import Choice, choose_agent
+from aurora_soar.relevance import rare
+
+SECURITY = AgentInfo("architect", "Security architect: sessions, cookies and tokens.")
+DATABASE = AgentInfo("dba", "Databases: schemas, migrations and slow queries.")
+WRITER = AgentInfo("writer", "Writes manuals and release notes.")
+PROGRAM = AgentInfo("tests", "Runs tests of cookies and tokens.", {"command": ["make", "test"]})
+SILENT = AgentInfo("cookies-tokens")
+ALL = AgentRegistry([DATABASE, PROGRAM, SECURITY, SILENT, WRITER])
+
+
+def test_the_best_agent_comes_first_with_its_reason() -> None:
+    """Agents are ranked by the words they share with the subgoal, and those words are told."""
+    best, *others = AgentMatcher().ranked("Map how cookies and session tokens are used.", ALL)
+    assert (best.agent, best.fits) == (SECURITY, True)
+    assert set(best.words) == {"cookies", "session", "tokens"}
+    assert best.score > best.needed == pytest.approx(1.5 * rare(3))
+    assert [each.agent for each in others] == [DATABASE, WRITER]
+    assert not any(each.fits for each in others)
+
+
+def test_whoever_cannot_be_asked_in_words_is_not_compared() -> None:
+    """Programs do not read what they are asked, and of an agent without words nothing is known."""
+    compared = {each.agent.id for each in AgentMatcher().ranked("cookies, tokens", ALL)}
+    assert compared == {"architect", "dba", "writer"}
+    assert AgentMatcher().ranked("cookies, tokens", [PROGRAM, SILENT]) == []
+
+
+@pytest.mark.parametrize("description", ["Cookies?", "Paint the shed.", "", "Do the work."])
+def test_one_word_is_not_enough(description: str) -> None:
+    """Nobody fits who shares no more than one word, however rare it is."""
+    assert not any(each.fits for each in AgentMatcher().ranked(description, ALL))
+
+
+def test_words_that_all_agents_share_do_not_decide() -> None:
+    """Two words that every agent has are below the score from which on one fits."""
+    agents = [AgentInfo(f"a{number}", "Reviews Python code.") for number in range(4)]
+    matches = AgentMatcher().ranked("Python code", agents)
+    assert [each.agent.id for each in matches] == ["a0", "a1", "a2", "a3"]
+    assert matches[0].words == ("code", "python")
+    assert not matches[0].fits
+
+
+def test_an_agent_with_enough_words_goes_before_one_with_a_loud_one() -> None:
+    """Whoever says one word again and again does not keep a subgoal from the agent that fits."""
+    loud = AgentInfo("loud", "cookie")
+    fitting = AgentInfo("calm", "Knows about every cookie and how its token is kept in a browser.")
+    matches = AgentMatcher().ranked("cookie and token", [loud, fitting, DATABASE, WRITER])
+    assert [each.agent.id for each in matches][:2] == ["calm", "loud"]
+
+
+def choice(
+    agent: str | None = None, name: str = "survey", words: str = "Map cookies, tokens."
+) -> Choice:
+    return choose_agent(ALL, name=name, description=words, agent=agent)
+
+
+def test_what_is_named_is_not_matched() -> None:
+    """A named agent gets the subgoal; if it is in no list it is adhoc, whoever else would fit."""
+    assert choice("dba") == Choice(DATABASE)
+    assert choice(name="writer") == Choice(WRITER)
+    nobody = choice("cookie-critic")
+    assert (nobody.agent.id, nobody.agent.is_adhoc, nobody.matches) == ("cookie-critic", True, ())
+
+
+def test_who_names_nobody_gets_the_agent_that_fits_or_an_adhoc_one() -> None:
+    """The best agent that fits; where none does, an adhoc one called like the subgoal."""
+    assert choice().agent is SECURITY
+    paint = choice(name="paint", words="Paint the shed.")
+    assert (paint.agent.id, paint.agent.is_adhoc, len(paint.matches)) == ("paint", True, 3)
+
+
+def test_subgoals_of_a_program_get_agents() -> None:
+    """`choose_agents` gives what `execute_agents` takes: pairs of index and agent, in order."""
+    subgoals = [
+        {"prompt": "Map cookies and tokens."},
+        {"description": "Paint it.", "id": "paint", "subgoal_index": 7},
+        {"description": "Map cookies and tokens.", "agent": "dba"},
+        {"description": "Something else."},
+    ]
+    chosen = choose_agents(subgoals, ALL)
+    assert [(index, agent.id, agent.is_adhoc) for index, agent in chosen] == [
+        (0, "architect", False),
+        (7, "paint", True),
+        (2, "dba", False),
+        (3, "adhoc-3", True),
+    ]
+
+
+def test_without_a_matcher_nobody_is_matched() -> None:
+    """The matcher is looked up when it is needed; where there is none, the agent is adhoc."""
+    with patch("aurora_soar.phases.collect._get_agent_matcher", return_value=None) as matcher:
+        assert choice().agent.is_adhoc
+    matcher.assert_called_once_with()
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        (AgentInfo("adhoc-fraud_analyst"), "Please act as a specialist: fraud analyst."),
+        (AgentInfo("dynamic"), "Please act as a specialist: dynamic."),
+        (AgentInfo("x", "Be brief."), "Please act as a specialist: x. Be brief."),
+    ],
+)
+def test_the_persona_of_an_adhoc_agent(agent: AgentInfo, said: str) -> None:
+    """A persona is made from the name, without the marks of being adhoc, and what is said of it."""
+    assert AgentMatcher().persona(agent) == said
