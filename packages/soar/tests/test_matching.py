@@ -50,12 +50,17 @@ def test_words_that_all_agents_share_do_not_decide() -> None:
     assert not matches[0].fits
 
 
-def test_an_agent_with_enough_words_goes_before_one_with_a_loud_one() -> None:
-    """Whoever says one word again and again does not keep a subgoal from the agent that fits."""
-    loud = AgentInfo("loud", "cookie")
-    fitting = AgentInfo("calm", "Knows about every cookie and how its token is kept in a browser.")
-    matches = AgentMatcher().ranked("cookie and token", [loud, fitting, DATABASE, WRITER])
-    assert [each.agent.id for each in matches][:2] == ["calm", "loud"]
+def test_one_loud_word_does_not_win() -> None:
+    """Whoever says one word again and again scores high, does not fit, and goes behind who does."""
+    loud = AgentInfo("loud", 6 * "cookie ")
+    calm = AgentInfo(
+        "calm",
+        "Looks after each token and each session in old, slow browser windows of guests abroad.",
+    )
+    first, second, *_ = AgentMatcher().ranked("Cookie, token, session", [loud, calm, WRITER])
+    assert (first.agent, first.fits) == (calm, True)
+    assert (second.agent, second.fits, second.words) == (loud, False, ("cookie",))
+    assert second.score > first.score > first.needed
 
 
 def choice(
