@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from aurora_soar import (
 )
 from aurora_soar.views import UNICODE, Board, Row, Timeline, record, summary
 from aurora_soar.views.table import frame
+from aurora_soar.workplaces import Changes
 from aurora_spawner import (
     AttemptFinished,
     AttemptStarted,
@@ -82,10 +83,13 @@ class Run:
         outcome: Outcome = Outcome.OK,
         error: str | None = None,
         result: SpawnResult | None = None,
+        files: Sequence[str] = (),
     ) -> None:
+        """A subgoal ends; with `files` it has changed those in a worktree, on the branch `b`."""
         agent = self.board.rows[position].agent
         text = result.output if result else ""
-        output = AgentOutput(position, agent, outcome, text, error, result)
+        changes = Changes("b", "base", "commit", tuple(files), "", "") if files else None
+        output = AgentOutput(position, agent, outcome, text, error, result, changes=changes)
         self.happens(SubgoalFinished(position, output))
 
     def ok(self, position: int, said: str = "done", **result: Any) -> None:

@@ -47,7 +47,8 @@ def page_of(run_of: RunOf, name: str, said: str) -> str:
     run.now += 1
     run.board.rows[0].log = f".aurora/{name}".replace("\x00", "")
     run.hear(0, AttemptFinished(1, 3, SpawnResult(False, said, said, 1, stderr=name, tool=name)))
-    run.finish(0, Outcome.FAILED, said, SpawnResult(False, said, said, 1, tool=name))
+    result = SpawnResult(False, said, said, 1, tool=name)
+    run.finish(0, Outcome.FAILED, said, result, files=[f"x{said}", f"y{name}"])
     run.start(1)
     run.now += 1
     run.ok(1, f"{said}x", tool=name, model=said)
@@ -112,6 +113,19 @@ def test_five_hundred_subgoals_stay_under_eight_mebibytes(run_of: RunOf, said: s
             run.finish(position, Outcome.FAILED, "exit 1", result)
     size = len(page(run.record()).encode())
     assert 4 * MEBIBYTE < size < 8 * MEBIBYTE
+
+
+def test_changed_files_are_named_up_to_twenty(run_of: RunOf) -> None:
+    """What a subgoal changed in its worktree stands beside its answer: branch and files."""
+    run = run_of(Row("one", "x"), Row("many", "x"), Row("none", "x"))
+    run.finish(0, files=["src/a.py"])
+    run.finish(1, files=[f"f{number}" for number in range(22)])
+    run.finish(2)
+    html = page(run.record())
+    assert "1 file changed in <code>b</code>: <code>src/a.py</code></p>" in html
+    assert "22 files changed in <code>b</code>: <code>f0</code>, <code>f1</code>, " in html
+    assert "<code>f19</code> and 2 more</p>" in html
+    assert html.count("changed in") == 2
 
 
 def test_an_empty_run_has_a_page(run_of: RunOf) -> None:

@@ -22,7 +22,16 @@ from aurora_soar import (
     ToolParked,
     ToolResumed,
 )
-from aurora_soar.views import ASCII, UNICODE, LiveView, PlainView, Row, next_commands
+from aurora_soar.views import (
+    ASCII,
+    UNICODE,
+    LiveView,
+    PlainView,
+    Row,
+    next_commands,
+    run_lines,
+    subgoal_lines,
+)
 from aurora_soar.views.table import frame
 from aurora_soar.views.theme import spent_words
 from aurora_spawner import (
@@ -429,6 +438,34 @@ def test_a_heartbeat_after_a_minute_of_silence(run_of: RunOf) -> None:
         run.now += 0.2
         run.view.tick()  # type: ignore[attr-defined]
         assert "RUNNING  0/2 done · a " in stream.getvalue()
+
+
+def test_what_was_changed_stands_where_a_subgoal_has_ended(run_of: RunOf) -> None:
+    """Table, lines and recap count the files that a subgoal changed in its worktree."""
+    run = run_of(Row("one", "coder"), Row("two", "coder"), Row("none", "coder"))
+    stream = io.StringIO()
+    view = PlainView(run.board, Console(file=stream, width=200), UNICODE, lambda: run.now)
+    run.saw = view.saw
+    for position, files in enumerate((["a.py"], ["a.py", "b\x1b.py"], [])):
+        run.start(position)
+        run.say(position, "done")
+        run.finish(position, files=files)
+    assert [line.split("0:00  ")[-1] for line in run.table()[2:5]] == [
+        "1 file changed: done",
+        "2 files changed: done",
+        "done",
+    ]
+    ends = [line.split(" 0:00")[1] for line in stream.getvalue().splitlines() if " OK " in line]
+    assert ends == [" 1 file changed", " 2 files changed", ""]
+    lines = [line.plain for line in run_lines(run.record(), UNICODE)]
+    assert [line.split("0:00")[1].strip() for line in lines[:3]] == [
+        "1 file changed",
+        "2 files changed",
+        "",
+    ]
+    shown = [line.plain for line in subgoal_lines(run.record()["subgoals"][1], UNICODE)]
+    place = shown.index("  2 files changed in the branch b")
+    assert shown[place + 1 : place + 3] == ["    a.py", r"    b\x1b.py"]
 
 
 def test_the_summary(run_of: RunOf) -> None:
