@@ -177,3 +177,10 @@ def test_without_any_run(soar: Command) -> None:
     ended = soar.run("show")
     assert ended.code == 2
     assert "a plan is run by: aurora-soar run PLAN" in ended.err
+
+
+def test_a_mistyped_run_is_guessed(ran: Command) -> None:
+    """A run whose id is almost right is named, for whoever copied it by hand."""
+    ended = ran.run("show", f"{ran.id[:3]}_", "good")
+    assert (ended.code, ended.out) == (2, "")
+    assert f'no run begins with "{ran.id[:3]}_". Did you mean "{ran.id}"?' in ended.err

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from aurora_soar.plan import Isolation
+from aurora_soar.plan import Isolation, did_you_mean
 from aurora_soar.runs.folder import RunFolder, run_ids
 from aurora_spawner import Permissions
 
@@ -100,7 +100,8 @@ def find_run(home: Path, run_id: str | None) -> tuple[RunRequest, RunFolder]:
     if len(found) != 1:
         said = "several runs begin" if found else "no run begins"
         named = ", ".join((found or known)[:5])
-        raise NoSuchRunError(f'{said} with "{run_id}"; the latest: {named}')
+        hint = "" if found or run_id is None else did_you_mean(run_id, known)
+        raise NoSuchRunError(f'{said} with "{run_id}".{hint} The latest: {named}')
     path = home / "runs" / found[0]
     try:
         said = json.loads((path / "run.json").read_text(encoding="utf-8"))
