@@ -35,6 +35,13 @@ def test_whoever_cannot_be_asked_in_words_is_not_compared() -> None:
     assert AgentMatcher().ranked("cookies, tokens", [PROGRAM, SILENT]) == []
 
 
+def test_a_purpose_is_taken_before_a_persona() -> None:
+    """What an agent is for counts where that is said, and not the words of its persona."""
+    reviewer = AgentInfo("r", "You love poems and rivers.", purpose="Reviews patches for bugs.")
+    (match,) = AgentMatcher().ranked("Review the patches, find bugs, love poems", [reviewer])
+    assert set(match.words) == {"review", "patches", "bugs"}
+
+
 @pytest.mark.parametrize("description", ["Cookies?", "Paint the shed.", "", "Do the work."])
 def test_one_word_is_not_enough(description: str) -> None:
     """Nobody fits who shares no more than one word, however rare it is."""

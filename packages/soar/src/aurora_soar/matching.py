@@ -30,7 +30,7 @@ class Match:
 
     Attributes:
         agent: The agent.
-        score: BM25 of its name and description for the subgoal's description.
+        score: BM25 of its name and its purpose, else its description, for the subgoal's.
         needed: The score from which on an agent fits.
         words: The words that they share, those that weigh most first.
     """
@@ -56,15 +56,21 @@ class AgentMatcher:
     def ranked(self, description: str, agents: Iterable[AgentInfo]) -> list[Match]:
         """All agents that can be asked in words, the best first; of equals the first registered.
 
-        Agents without a description are left out, since nothing tells what they are for, and so
-        are programs, which may not read what they are asked.
+        What an agent's purpose says is taken before its description, which may be a persona of
+        many pages. Agents with neither are left out, since nothing tells what they are for, and
+        so are programs, which may not read what they are asked.
 
         Args:
             description: What is to be done.
             agents: The registered agents.
         """
-        known = [each for each in agents if each.description and not each.config.get("command")]
-        found = relevances(description, [f"{each.id} {each.description}" for each in known])
+        known = [
+            each
+            for each in agents
+            if (each.purpose or each.description) and not each.config.get("command")
+        ]
+        said = [f"{each.id} {each.purpose or each.description}" for each in known]
+        found = relevances(description, said)
         needed = _ENOUGH * rare(len(known)) if known else 0.0
         matches = [
             Match(agent, each.score, needed, each.words)
