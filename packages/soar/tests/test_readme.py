@@ -84,6 +84,6 @@ def test_the_examples_run(soar: Command, monkeypatch: pytest.MonkeyPatch) -> Non
         ]
     ).parse(README)
     examples = list(document.examples())
-    assert len(examples) == 8
+    assert len(examples) == 9
     for example in examples:
         example.evaluate()
