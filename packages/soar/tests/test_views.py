@@ -220,9 +220,11 @@ def test_costs_in_words(
     for position, cost in enumerate(costs):
         run.start(position)
         run.ok(position, tool="claude", cost_usd=cost)
-    assert spent_words(run.board) == said
+    assert spent_words(run.board.spent(), run.board.budget_usd) == said
     ended = f"{len(costs)} ok · 0:00 (agent time 0:00)"
     assert run.end()[-1] == (f"{ended} · {said}" if said else ended)
+    *_, shown = run_lines(run.record(), UNICODE)
+    assert shown.plain == run.end()[-1]
 
 
 def test_a_fallbacks_cost_counts_once(run_of: RunOf) -> None:

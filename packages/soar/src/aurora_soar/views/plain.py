@@ -151,7 +151,10 @@ class PlainView:
         )
         done = f"{totals.done}/{len(self._board.rows)} done"
         parked = ", ".join(f"{safe_line(tool)} parked" for tool in self._board.parked)
-        said = filter(None, (done, spent_words(self._board), under_way, parked))
+        said = filter(
+            None,
+            (done, spent_words(self._board.spent(), self._board.budget_usd), under_way, parked),
+        )
         self._line("RUNNING", "", f" {self._glyphs.dot} ".join(said))
 
     def stop(self) -> None:

@@ -10,8 +10,16 @@ from typing import Any
 
 from rich.text import Text
 
-from aurora_soar.views.board import State
-from aurora_soar.views.theme import STYLES, VERBS, Glyphs, changed_words, first_line, money
+from aurora_soar.views.board import Spent, State
+from aurora_soar.views.theme import (
+    STYLES,
+    VERBS,
+    Glyphs,
+    changed_words,
+    first_line,
+    money,
+    totals_words,
+)
 from aurora_spawner import format_duration, safe_line
 
 __all__ = ["run_lines", "subgoal_lines"]
@@ -108,16 +116,14 @@ def _changed(subgoal: Mapping[str, Any]) -> str:
 
 
 def _totals(record: Mapping[str, Any], glyphs: Glyphs) -> str:
-    totals = record["totals"]
-    among = [("kept", record["kept"]), ("flaky", totals["flaky"])]
-    among.append(("by fallback", totals["by_fallback"]))
-    special = ", ".join(f"{count} {word}" for word, count in among if count)
-    parts = [f"{totals['ok']} ok{f' ({special})' if special else ''}"]
-    others = ("failed", "blocked", "unfinished", "skipped")
-    parts += [f"{totals[word]} {word}" for word in others if totals[word]]
-    took, agents = _took(record["duration_ms"]), _took(record["agent_ms"])
-    said = [", ".join(parts), f"{took} (agent time {agents})", _cost(record["cost_usd"])]
-    return f" {glyphs.dot} ".join(filter(None, said))
+    return totals_words(
+        {**record["totals"], "kept": record["kept"]},
+        seconds=record["duration_ms"] / 1000,
+        agent_seconds=record["agent_ms"] / 1000,
+        spent=Spent(record["cost_usd"], untold=record["untold_costs"]),
+        budget=record["budget_usd"],
+        glyphs=glyphs,
+    )
 
 
 def _took(milliseconds: int | None) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import asdict
 
 from rich.text import Text
 
 from aurora_soar.results import Outcome
 from aurora_soar.views.board import Board, Row, State
-from aurora_soar.views.theme import STYLES, VERBS, Glyphs, first_line, spent_words
+from aurora_soar.views.theme import STYLES, VERBS, Glyphs, first_line, totals_words
 from aurora_spawner import format_duration, safe_line
 
-__all__ = ["next_commands", "summary", "totals_line"]
+__all__ = ["next_commands", "summary"]
 
 # Rows of one kind that are listed; the rest is counted.
 _LISTED = 20
@@ -49,26 +50,15 @@ def summary(board: Board, now: float, glyphs: Glyphs) -> list[Text]:
     lines += [
         _head(State.SKIPPED, f"{count} subgoals  {reason}", verb) for reason, count in many.items()
     ]
-    return [*lines, Text(totals_line(board, now, glyphs), style="bold")]
-
-
-def totals_line(board: Board, now: float, glyphs: Glyphs) -> str:
-    """How many ended how, and what it took."""
-    totals = board.totals()
-    among = {"kept": totals.kept, "flaky": totals.flaky, "by fallback": totals.by_fallback}
-    special = ", ".join(f"{count} {word}" for word, count in among.items() if count)
-    parts = [f"{totals.ok} ok{f' ({special})' if special else ''}"]
-    counts = {
-        "failed": totals.failed,
-        "blocked": totals.blocked,
-        "unfinished": totals.unfinished,
-        "skipped": totals.skipped,
-    }
-    parts += [f"{count} {word}" for word, count in counts.items() if count]
-    took = format_duration(now - board.started)
-    agents = format_duration(board.agent_seconds())
-    said = filter(None, (", ".join(parts), f"{took} (agent time {agents})", spent_words(board)))
-    return f" {glyphs.dot} ".join(said)
+    totals = totals_words(
+        asdict(board.totals()),
+        seconds=now - board.started,
+        agent_seconds=board.agent_seconds(),
+        spent=board.spent(),
+        budget=board.budget_usd,
+        glyphs=glyphs,
+    )
+    return [*lines, Text(totals, style="bold")]
 
 
 def next_commands(run: str, outcomes: Mapping[str, str]) -> list[str]:

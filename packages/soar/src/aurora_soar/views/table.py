@@ -223,7 +223,7 @@ def _header(board: Board, now: float, width: int, glyphs: Glyphs) -> Text:
         f"{totals.done}/{len(board.rows)} done",
         f"{failed} failed",
         format_duration(now - board.started),
-        spent_words(board),
+        spent_words(board.spent(), board.budget_usd),
     )
     right = f" {glyphs.dot} ".join(filter(None, parts))
     left = fitted(f"aurora-soar {safe_line(board.name)}", width - cell_len(right) - 2, glyphs)

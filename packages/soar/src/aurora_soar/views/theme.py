@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from aurora_soar.events import CircuitChanged
-from aurora_soar.views.board import Board, State
-from aurora_spawner import safe_line
+from aurora_soar.views.board import Spent, State
+from aurora_spawner import format_duration, safe_line
 
 __all__ = [
     "ASCII",
@@ -22,6 +22,7 @@ __all__ = [
     "glyphs_for",
     "money",
     "spent_words",
+    "totals_words",
 ]
 
 # What a line shows of an agent's words, characters; a screen is narrower, a pipe is not.
@@ -124,12 +125,40 @@ def money(usd: float) -> str:
     return "<$0.01" if 0 < usd < 0.005 else f"${usd:.2f}"
 
 
-def spent_words(board: Board) -> str:
+def totals_words(
+    totals: Mapping[str, int],
+    *,
+    seconds: float,
+    agent_seconds: float,
+    spent: Spent,
+    budget: float | None,
+    glyphs: Glyphs,
+) -> str:
+    """How many ended how, and what it took, in a line; see `spent_words` for the cost.
+
+    Args:
+        totals: Counts by outcome, and those of `kept`, `flaky` and `by_fallback` among the `ok`.
+        seconds: How long the run took.
+        agent_seconds: How long its attempts took together.
+        spent: What it spent.
+        budget: What it might, US dollars; None: anything.
+        glyphs: What lines are made of.
+    """
+    among = {"kept": "kept", "flaky": "flaky", "by_fallback": "by fallback"}
+    special = ", ".join(f"{totals[key]} {word}" for key, word in among.items() if totals[key])
+    parts = [f"{totals['ok']} ok{f' ({special})' if special else ''}"]
+    others = ("failed", "blocked", "unfinished", "skipped")
+    parts += [f"{totals[key]} {key}" for key in others if totals[key]]
+    took, agents = format_duration(seconds), format_duration(agent_seconds)
+    said = (", ".join(parts), f"{took} (agent time {agents})", spent_words(spent, budget))
+    return f" {glyphs.dot} ".join(filter(None, said))
+
+
+def spent_words(spent: Spent, budget: float | None) -> str:
     """What was spent, of what budget: `$1.84 of $12.00`; empty if there is nothing to say.
 
     A plus sign says that some attempts told no cost, a question mark that none did.
     """
-    spent, budget = board.spent(), board.budget_usd
     if spent.usd is not None:
         said = money(spent.usd) + ("+" if spent.untold else "")
     elif budget is None:
