@@ -47,12 +47,16 @@ def test_whoever_builds_on_an_isolated_subgoal_is_isolated_too() -> None:
     found = isolated(DIAMOND, [None, "none", None, None], {1, 2}, overlap=met)
     assert found == {2: sides[2], 3: Reason("builds on", (2,))}
     assert isolated(DIAMOND, [None, None, None, "none"], {1, 2}, overlap=met) == sides
+    asked = isolated(DIAMOND, [None, None, None, "worktree"], {1, 2}, overlap=met)
+    assert asked == {**sides, 3: Reason("asked for")}
 
 
 def test_where_some_meet_all_that_may_write_are_isolated() -> None:
     """A writer that meets nobody gets a worktree too: what others build on has to be in one."""
     found = isolated(DIAMOND, [None] * 4, {0, 1, 2}, overlap={1: (2,), 2: (1,)})
     assert found[0] == Reason("overlap")
+    found = isolated(DIAMOND, [None] * 4, {1, 2, 3}, overlap={1: (2,), 2: (1,)})
+    assert found[3] == Reason("overlap")
 
 
 @st.composite
