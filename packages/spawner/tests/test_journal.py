@@ -66,12 +66,12 @@ def test_a_result_is_there_in_the_next_run(tmp_path: Path) -> None:
 
 
 def test_a_changed_task_runs_again_and_the_change_is_named(tmp_path: Path) -> None:
-    """F59: another content under the same identity is not answered, and the change is named."""
+    """F59: another content under the same identity is not answered; change and past are told."""
     path = tmp_path / "run.db"
     inside(path, lambda journal: record(journal, "api", "Build it."))
     now = content_of(SpawnTask("Build it.", model="large"), {"check": "pytest"})
     recalled = inside(path, lambda journal: journal.recall("api", now))
-    assert recalled == Recalled(None, ("model", "check"))
+    assert recalled == Recalled(None, ("model", "check"), answer("answer to Build it."))
 
 
 def test_going_back_finds_the_older_result(tmp_path: Path) -> None:
@@ -115,10 +115,22 @@ def test_what_a_killed_run_had_started_is_told(tmp_path: Path) -> None:
         assert journal.last_run.ended >= journal.last_run.began
         assert not journal.last_run.cut_off
         assert journal.last_run.surroundings == {}
-    with Journal.open(path) as journal:
+
+
+def test_who_only_looked_is_passed_over(tmp_path: Path) -> None:
+    """The last run is one that started something, whoever opened the journal since."""
+    path = tmp_path / "run.db"
+    with Journal.open(path, surroundings={"repository": "4f2a"}):
+        pass
+    with Journal.open(path, surroundings={"repository": "77c0"}) as journal:
         assert journal.last_run is not None
-        assert journal.last_run.interrupted == ()
         assert journal.last_run.surroundings == {"repository": "4f2a"}
+        journal.started("a", asking("a"))
+    for _ in range(2):
+        with Journal.open(path, surroundings={"repository": "b81e"}) as journal:
+            assert journal.last_run is not None
+            assert journal.last_run.surroundings == {"repository": "77c0"}
+            assert journal.last_run.interrupted == ("a",)
 
 
 prompts = st.lists(st.sampled_from("abc"), max_size=6)

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from aurora_spawner.failures import FailureType, classify
     from aurora_spawner.inventory import FoundTool, take_inventory
-    from aurora_spawner.journal import Journal, content_of, surroundings
+    from aurora_spawner.journal import Journal, Recalled, content_of, surroundings
     from aurora_spawner.models import Permissions, SpawnResult, SpawnTask
     from aurora_spawner.policy import PRESETS, Policy, RetryPolicy
     from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
@@ -106,6 +106,7 @@ __all__ = [
     "Progress",
     "ProviderLimited",
     "Quiet",
+    "Recalled",
     "RecoverableTask",
     "RetryPolicy",
     "RetryScheduled",

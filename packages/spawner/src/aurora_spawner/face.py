@@ -70,6 +70,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "journal": (
         "Journal",
+        "Recalled",
         "content_of",
         "surroundings",
     ),

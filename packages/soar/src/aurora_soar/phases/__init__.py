@@ -2,7 +2,7 @@
 
 from aurora_soar.phases.choosing import Choice, choose_agent, choose_agents
 from aurora_soar.phases.collect import execute_agents, persona_of
-from aurora_soar.phases.question import content_of, permissions_of, task_of
+from aurora_soar.phases.question import content_of, permissions_of, result_of, task_of
 from aurora_soar.phases.settings import Memo, Settings
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "execute_agents",
     "permissions_of",
     "persona_of",
+    "result_of",
     "task_of",
 ]

@@ -59,6 +59,10 @@ class _Answer:
     blocked: bool = False
 
 
+class _RefusedError(Exception):
+    """Nobody was asked, so that there is no result to remember; the message says why."""
+
+
 class Asking:
     """Asks for one assignment; made for one use.
 
@@ -89,7 +93,6 @@ class Asking:
         self._nonce = secrets.token_hex(4)
         self.seconds = 0.0
         self._asked = False
-        self._refused: str | None = None
         self._blocked = False
         self._answered_by: str | None = None
 
@@ -100,12 +103,12 @@ class Asking:
             task, _ = self._task(agent)
             content = content_of(self._assignment, task, self._needs)
             result = await self._services.memo(self._assignment.position, *content, self._run)
+        except _RefusedError as refusal:
+            return self._skipped(str(refusal))
         except Exception as error:
             _log.exception('subgoal "%s" failed in an unexpected way', self._assignment.name)
             result = SpawnResult.failed(error)
             self._asked = True
-        if self._refused is not None:
-            return self._skipped(self._refused)
         self._services.say(self._assignment, agent, outcome_of(result))
         outcome = Outcome.OK
         if not result.success:
@@ -130,11 +133,14 @@ class Asking:
         )
 
     async def _run(self, session_id: str | None) -> SpawnResult:
-        """Ask the agents of the chain until one has the answer."""
+        """Ask the agents of the chain until one has the answer.
+
+        Raises:
+            _RefusedError: Not even the first one may start.
+        """
         self._asked = True
         if self._assignment.held_back:
-            self._refused = self._assignment.held_back
-            return SpawnResult.failed(self._refused)
+            raise _RefusedError(self._assignment.held_back)
         last: _Answer | None = None
         chain = self._chain()
         for agent in chain:
@@ -159,7 +165,8 @@ class Asking:
                     answer.agent_id if other and not answer.result.fallback else None
                 )
                 break
-        return SpawnResult.failed(self._refused or "") if last is None else last.result
+        assert last is not None
+        return last.result
 
     def _chain(self) -> list[Agent]:
         """The agent and its fallbacks; one that is not known ends the chain."""
@@ -172,13 +179,17 @@ class Asking:
         return chain
 
     async def _ask(self, agent: Agent, session_id: str | None, *, is_last: bool) -> _Answer | None:
-        """One agent's answer, in its turn; None if it gets none."""
+        """One agent's answer, in its turn; None if a fallback gets none.
+
+        Raises:
+            _RefusedError: The assignment's own agent gets none.
+        """
         services, assignment = self._services, self._assignment
         ticket = self._ticket(agent)
         refusal = await ticket.take()
         if refusal is not None:
             if agent is assignment.agent:
-                self._refused = refusal
+                raise _RefusedError(refusal)
             return None
         result = None
         began, waited = ticket.since, ticket.waited

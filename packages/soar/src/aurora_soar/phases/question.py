@@ -13,7 +13,7 @@ from aurora_soar.phases.settings import Settings
 from aurora_soar.prompt import Told, build_prompt
 from aurora_spawner import Permissions, SpawnTask
 
-__all__ = ["content_of", "permissions_of", "task_of"]
+__all__ = ["content_of", "permissions_of", "result_of", "task_of"]
 
 
 def task_of(
@@ -86,5 +86,10 @@ def content_of(
     if assignment.agent.config.get("fallback"):
         more["fallback"] = str(assignment.agent.config["fallback"])
     for each in needs:
-        more[f"result of {each.name}"] = each.text
+        more[result_of(each.name)] = each.text
     return replace(task, prompt=assignment.description), more
+
+
+def result_of(name: str) -> str:
+    """What the answer of another subgoal is called as a part of the content."""
+    return f"result of {name}"

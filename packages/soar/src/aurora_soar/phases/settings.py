@@ -35,7 +35,8 @@ class Memo(Protocol):
             position: The assignment.
             task: What decides the answer: its prompt is the subgoal's own.
             more: What else does, by name: check, fallbacks, results of dependencies.
-            run: Runs it, in the agent's session of that id if one is given.
+            run: Runs it, in the agent's session of that id if one is given. What it raises is no
+                result, and nothing to remember.
         """
 
 

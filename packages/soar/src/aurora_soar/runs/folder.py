@@ -165,12 +165,12 @@ class RunFolder:
         _write(path, output)
 
     def write_request(self, text: str) -> None:
-        """Write what was asked for.
+        """Write what was asked for: all of it or none.
 
         Raises:
             OSError: It cannot be written.
         """
-        _write(self.request, text)
+        _write_whole(self.request, text)
 
     def write_results(self, text: str) -> None:
         """Write what became of everything: all of it or none.
@@ -178,9 +178,7 @@ class RunFolder:
         Raises:
             OSError: It cannot be written.
         """
-        unfinished = self.path / f".{RESULTS}"
-        _write(unfinished, text)
-        unfinished.replace(self.results)
+        _write_whole(self.results, text)
 
 
 def run_ids(home: Path) -> list[str]:
@@ -192,6 +190,13 @@ def run_ids(home: Path) -> list[str]:
     # When it was asked for: what is written later touches the folder.
     folders.sort(key=lambda each: ((each / _REQUEST).stat().st_mtime_ns, each.name), reverse=True)
     return [each.name for each in folders]
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Like `_write`; whoever reads it meanwhile, or after we were killed, sees no half of it."""
+    unfinished = path.with_name(f".{path.name}")
+    _write(unfinished, text)
+    unfinished.replace(path)
 
 
 def _write(path: Path, text: str) -> None:

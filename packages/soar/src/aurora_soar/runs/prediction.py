@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aurora_soar.agents import Agent
 from aurora_soar.assignments import Assignment
-from aurora_soar.phases import Settings, content_of, task_of
+from aurora_soar.phases import Settings, content_of, result_of, task_of
 from aurora_soar.prompt import Told
-from aurora_spawner import Journal, SpawnResult
+from aurora_spawner import Journal, Recalled
 from aurora_spawner import content_of as digest_of
 
 __all__ = ["Fate", "predict"]
@@ -22,12 +22,14 @@ class Fate:
     Attributes:
         is_kept: Its result stands, and nothing is paid for it again.
         reason: Why it runs; empty where it is kept.
+        is_open: Its result stands if those that it builds on, which run again, answer as before.
         has_failed: It ran, and gave no answer.
         cost_usd: What its last attempt cost, as far as it told.
     """
 
     is_kept: bool
     reason: str = ""
+    is_open: bool = False
     has_failed: bool = False
     cost_usd: float | None = None
 
@@ -41,9 +43,6 @@ async def predict(
 ) -> list[Fate]:
     """The fate of each assignment, in their order.
 
-    A subgoal whose dependency runs again is kept all the same if the new answer is the old one;
-    nobody knows that before.
-
     Raises:
         JournalError: The journal cannot be read.
     """
@@ -54,35 +53,46 @@ async def predict(
     while waiting:
         ready = [each for each in waiting if all(need in fates for need in each.needs)]
         for each in ready:
-            again = [need for need in each.needs if not fates[need].is_kept]
-            if again:
-                names = ", ".join(assignments[need].name for need in again)
-                fates[each.position] = Fate(is_kept=False, reason=f"after {names}")
-                continue
-            needs = [Told(assignments[need].name, answers[need]) for need in each.needs]
+            unsure = [assignments[need].name for need in each.needs if not fates[need].is_kept]
+            # An answer that nobody knows yet is none that was ever given.
+            needs = [Told(assignments[need].name, answers.get(need, "")) for need in each.needs]
             task, _ = task_of(each, each.agent, settings, needs, persona=persona, nonce="")
             content = digest_of(*content_of(each, task, needs))
             known = await journal.recall(each.name, content)
-            if known.result is not None and known.result.success and each.name not in redo:
+            fate = _fate(known, unsure, asked=each.name in redo)
+            if fate.is_kept and known.result is not None:
                 answers[each.position] = known.result.output
-                fates[each.position] = Fate(is_kept=True, cost_usd=known.result.cost_usd)
-            else:
-                result = known.result
-                fates[each.position] = Fate(
-                    is_kept=False,
-                    reason=_reason(result, known.changed, asked=each.name in redo),
-                    has_failed=result is not None and not result.success,
-                    cost_usd=None if result is None else result.cost_usd,
-                )
+            fates[each.position] = fate
         waiting = [each for each in waiting if each.position not in fates]
     return [fates[each.position] for each in assignments]
 
 
-def _reason(result: SpawnResult | None, changed: Sequence[str], *, asked: bool) -> str:
-    if asked and (result is None or result.success):
-        return "asked for"
+def _fate(known: Recalled, unsure: Sequence[str], *, asked: bool) -> Fate:
+    """What the journal's knowledge means for a subgoal.
+
+    Args:
+        known: What the journal knows of it.
+        unsure: The subgoals that it needs and that run again.
+        asked: Somebody wants it to run again.
+    """
+    result = known.result or known.before
+    succeeded = result is not None and result.success
+    fate = Fate(
+        is_kept=False,
+        has_failed=result is not None and not succeeded,
+        cost_usd=None if result is None else result.cost_usd,
+    )
+    others = [part for part in known.changed if part not in map(result_of, unsure)]
+    if asked and (succeeded or not fate.has_failed):
+        return replace(fate, reason="asked for")
+    if unsure and succeeded and not others:
+        return replace(fate, is_open=True, reason=f"if the answer of {', '.join(unsure)} changes")
+    if unsure:
+        return replace(fate, reason=f"after {', '.join(unsure)}")
+    if known.result is not None and succeeded:
+        return replace(fate, is_kept=True)
+    if known.changed:
+        return replace(fate, reason=f"changed: {', '.join(known.changed)}")
     if result is not None:
-        return f"failed: {result.error}"
-    if changed:
-        return f"changed: {', '.join(changed)}"
-    return "never finished"
+        return replace(fate, reason=f"failed: {result.error}")
+    return replace(fate, reason="never finished")

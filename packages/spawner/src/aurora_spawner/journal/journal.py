@@ -57,10 +57,12 @@ class Recalled:
         result: The kept result; None: the task has to run.
         changed: Where it has to run, the names of the parts that differ from what last ran under
             this identity; empty if nothing ever did, or if that gave no result.
+        before: Where it has to run, what that gave; None if it gave nothing.
     """
 
     result: SpawnResult | None
     changed: tuple[str, ...] = ()
+    before: SpawnResult | None = None
 
 
 class Journal:
@@ -70,7 +72,7 @@ class Journal:
 
     Attributes:
         path: The file, its folder resolved.
-        last_run: The run before this one; None: there was none.
+        last_run: The run before this one, see `LastRun`; None: there was none.
         trouble: Why results could not be written, for people; None as long as all were.
     """
 
@@ -242,8 +244,12 @@ class Journal:
         for number in tables.results_for(connection, identity, content.key, self._run):
             if isinstance(identity, str) or self._given.setdefault(number, identity) == identity:
                 return Recalled(from_text(SpawnResult, tables.result_of(connection, number)))
-        before = tables.latest_parts(connection, identity)
-        return Recalled(None, () if before is None else content.changes(before))
+        latest = tables.latest(connection, identity)
+        if latest is None:
+            return Recalled(None)
+        parts, text = latest
+        before = None if text is None else from_text(SpawnResult, text)
+        return Recalled(None, content.changes(parts), before)
 
 
 async def resumed(

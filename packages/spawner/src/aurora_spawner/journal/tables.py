@@ -24,7 +24,7 @@ __all__ = [
     "begin_run",
     "end_run",
     "last_run",
-    "latest_parts",
+    "latest",
     "newest_execution",
     "page",
     "result_of",
@@ -63,7 +63,7 @@ SCHEMA: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """The run before this one.
+    """The run before this one; those that started nothing are passed over for one that did.
 
     Attributes:
         pid: Its process.
@@ -132,9 +132,11 @@ def end_run(connection: sqlite3.Connection, run: int, ended: float) -> None:
 
 
 def last_run(connection: sqlite3.Connection, *, cut_off: bool) -> LastRun | None:
-    """The newest run there is; None if there is none."""
+    """The newest run that started something, else the newest; None if there is none."""
     row = connection.execute(
-        "SELECT id, pid, began, ended, surroundings FROM runs ORDER BY id DESC LIMIT 1"
+        "SELECT id, pid, began, ended, surroundings FROM runs "
+        "WHERE id = coalesce((SELECT run FROM executions ORDER BY id DESC LIMIT 1), "
+        "(SELECT max(id) FROM runs))"
     ).fetchone()
     if row is None:
         return None
@@ -222,12 +224,15 @@ def result_of(connection: sqlite3.Connection, number: int) -> str:
     return str(text)
 
 
-def latest_parts(connection: sqlite3.Connection, identity: Identity) -> Mapping[str, str] | None:
-    """The digests of what last ran under an identity; None if nothing did."""
+def latest(
+    connection: sqlite3.Connection, identity: Identity
+) -> tuple[Mapping[str, str], str | None] | None:
+    """What last ran under an identity: its digests, and the text of its result if it gave one."""
     row = connection.execute(
-        "SELECT parts FROM executions WHERE identity = ? ORDER BY id DESC LIMIT 1", (identity,)
+        "SELECT parts, result FROM executions WHERE identity = ? ORDER BY id DESC LIMIT 1",
+        (identity,),
     ).fetchone()
-    return None if row is None else json.loads(row[0])
+    return None if row is None else (json.loads(row[0]), row[1])
 
 
 def page(connection: sqlite3.Connection, after: int, rows: int) -> list[dict[str, Any]]:

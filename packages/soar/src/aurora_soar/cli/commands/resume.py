@@ -129,9 +129,10 @@ def resume_command(
     around = surroundings()
     with Journal.open(folder.journal, surroundings=around) as journal:
         fates = asyncio.run(_predicted(prepared, request, journal, again))
-        held_back = _held_back(prepared.plan, fates, only or (), failed=failed)
+        wanted = _wanted(prepared.plan, fates, only or (), again, failed=failed)
+        held_back = {name: "not asked for" for name in folder.ids if name not in wanted}
         history = journal.last_run.told(around) if journal.last_run is not None else ()
-        said = [*history, *_said(folder, prepared.plan, fates, held_back)]
+        said = [*history, *_said(folder, fates, held_back)]
         if dry_run or not quiet:
             for line in said:
                 print(safe_line(line), file=sys.stdout if dry_run else sys.stderr)
@@ -173,30 +174,38 @@ async def _predicted(
     return await predict(assignments, settings, journal, persona_of, redo)
 
 
-def _held_back(
-    plan: Plan, fates: Sequence[Fate], only: Collection[str], *, failed: bool
-) -> dict[str, str]:
-    """Who does not run this time, and why."""
-    _known(plan, only)
-    wanted = {subgoal.id for subgoal in select(plan, only=only).subgoals}
-    return {
-        subgoal.id: "not asked for"
-        for subgoal, fate in zip(plan.subgoals, fates, strict=True)
-        if subgoal.id not in wanted or (failed and not (fate.is_kept or fate.has_failed))
-    }
+def _wanted(
+    plan: Plan,
+    fates: Sequence[Fate],
+    only: Collection[str],
+    redo: Collection[str],
+    *,
+    failed: bool,
+) -> set[str]:
+    """Who runs if there is need, with whatever they build on."""
+    wanted = {subgoal.id for subgoal in select(plan, only=_known(plan, only)).subgoals}
+    if failed:
+        pairs = zip(plan.subgoals, fates, strict=True)
+        wanted &= {subgoal.id for subgoal, fate in pairs if fate.has_failed}
+    wanted |= {*redo}
+    # To select none is to select all.
+    return {subgoal.id for subgoal in select(plan, only=wanted).subgoals} if wanted else wanted
 
 
 def _said(
-    folder: RunFolder, plan: Plan, fates: Sequence[Fate], held_back: Collection[str]
+    folder: RunFolder, fates: Sequence[Fate], held_back: Collection[str]
 ) -> Iterator[str]:
     """What is kept, what runs and why, and what that is known to cost."""
-    pairs = list(zip([subgoal.id for subgoal in plan.subgoals], fates, strict=True))
+    pairs = list(zip(folder.ids, fates, strict=True))
     kept = [(name, fate) for name, fate in pairs if fate.is_kept]
-    runs = [(name, fate) for name, fate in pairs if not fate.is_kept and name not in held_back]
+    rest = [(name, fate) for name, fate in pairs if not fate.is_kept and name not in held_back]
+    runs = [(name, fate) for name, fate in rest if not fate.is_open]
+    perhaps = len(rest) - len(runs)
     keeps, starts = f"{len(kept)}{_cost(kept, 'paid')}", f"{len(runs)}{_cost(runs, 'last time')}"
-    yield f"run {folder.id}: keeps {keeps}, runs {starts}"
-    width = max((len(name) for name, _ in runs), default=0)
-    for name, fate in runs:
+    more = f", perhaps {perhaps} more" if perhaps else ""
+    yield f"run {folder.id}: keeps {keeps}, runs {starts}{more}"
+    width = max((len(name) for name, _ in rest), default=0)
+    for name, fate in rest:
         yield f"  {name:<{width}}  {fate.reason}"
 
 
