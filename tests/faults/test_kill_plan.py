@@ -29,9 +29,6 @@ KILLS = int(os.environ.get("AURORA_REPETITIONS", "3"))
 # Kills that one plan takes before it may go on to its end.
 KILLS_IN_A_ROW = 5
 
-# A whole run takes about as long, seconds: later there would be nothing to kill.
-LONGEST = 1.6
-
 OUTCOMES = {"bad": "failed", "hang": "failed", "after-bad": "skipped", "blocked": "blocked"}
 """What becomes of the subgoals of a kind; of all others `ok`."""
 
@@ -186,17 +183,26 @@ def line_of(process: subprocess.Popen[bytes]) -> Iterator[int]:
         yield pid
 
 
-def kill_at(plan: Plan, moment: float, place: int) -> None:
-    """Go on with the plan, and kill one of the command's processes: nobody is left of it."""
+def go_on_and_kill(plan: Plan, draw: random.Random) -> None:
+    """Go on with the plan, and kill one of the command's processes: nobody is left of it.
+
+    The moment is one of the start, where nothing may have begun, or when some more have begun.
+    """
+    starts = draw.random() < 0.2
+    enough = plan.runs().total() + draw.randrange(40)
+    pause = draw.uniform(0, 0.8 if starts else 0.1)
+    place = draw.choice([1, 2, 3])
     process = plan.go_on()
+    while not starts and plan.runs().total() < enough and process.poll() is None:
+        time.sleep(0.005)
     try:
-        process.wait(moment)
+        process.wait(pause)
     except subprocess.TimeoutExpired:
         os.kill([*line_of(process)][:place][-1], signal.SIGKILL)
-    began = time.monotonic()
+    killed = time.monotonic()
     process.communicate(timeout=60)
     while left := plan.pids.exists() and survivors(plan.pids):
-        assert time.monotonic() - began < 10, f"left after a kill at {moment:.3f} s: {left}"
+        assert time.monotonic() - killed < 10, f"left after a kill: {left}"
         time.sleep(0.01)
 
 
@@ -222,7 +228,7 @@ def test_killed_at_random_moments_nothing_finished_runs_again(tmp_path: Path) ->
         # What was finished, and how often it had been run by then.
         finished: dict[str, int] = {}
         for _ in range(min(KILLS_IN_A_ROW, KILLS - first)):
-            kill_at(plan, draw.uniform(0.2, LONGEST), draw.choice([1, 2, 3]))
+            go_on_and_kill(plan, draw)
             count = plan.runs()
             assert {name: count[name] for name in finished} == finished
             assert finished.keys() <= plan.finished()
