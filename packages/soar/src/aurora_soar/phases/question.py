@@ -87,7 +87,8 @@ def content_of(
         more["fallback"] = str(assignment.agent.config["fallback"])
     for each in needs:
         more[result_of(each.name)] = each.text
-    return replace(task, prompt=assignment.description), more
+    # An adhoc agent has no name in its task, but two of them are two.
+    return replace(task, prompt=assignment.description, agent=assignment.agent.id), more
 
 
 def result_of(name: str) -> str:

@@ -192,9 +192,7 @@ def _wanted(
     return {subgoal.id for subgoal in select(plan, only=wanted).subgoals} if wanted else wanted
 
 
-def _said(
-    folder: RunFolder, fates: Sequence[Fate], held_back: Collection[str]
-) -> Iterator[str]:
+def _said(folder: RunFolder, fates: Sequence[Fate], held_back: Collection[str]) -> Iterator[str]:
     """What is kept, what runs and why, and what that is known to cost."""
     pairs = list(zip(folder.ids, fates, strict=True))
     kept = [(name, fate) for name, fate in pairs if fate.is_kept]
