@@ -264,6 +264,7 @@ class _Attempt:
             session_id=(facts.session_id or self._request.session_id) if begun else None,
             model=facts.model,
             tool_version=facts.tool_version,
+            peak_memory=ended.peak_memory,
         )
 
     def _failure(

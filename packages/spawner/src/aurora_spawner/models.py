@@ -152,6 +152,7 @@ class SpawnResult:
             done nothing in it, so that there is nothing to go on with.
         model: The model that answered, as the tool names it.
         tool_version: The tool's version, where its output tells it.
+        peak_memory: See `ProcessResult`.
     """
 
     success: bool
@@ -178,6 +179,7 @@ class SpawnResult:
     session_id: str | None = None
     model: str | None = None
     tool_version: str | None = None
+    peak_memory: int | None = None
 
     @classmethod
     def failed(

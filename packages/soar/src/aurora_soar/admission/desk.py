@@ -214,7 +214,9 @@ class Admission:
         self._by_tool[ticket.tool] -= 1
         self._by_agent[ticket.agent_id] -= 1
         if self._memory is not None:
-            self._memory.release(ticket.kind, holding.memory, None)
+            peak = None if result is None else result.peak_memory
+            succeeded = result is not None and result.success
+            self._memory.release(ticket.kind, holding.memory, peak, succeeded=succeeded)
         if self._budget is not None:
             self._settle(self._budget, ticket.agent_id, holding.reserved, result)
         if self._waiting:

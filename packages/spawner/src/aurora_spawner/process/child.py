@@ -17,6 +17,7 @@ import itertools
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -40,6 +41,9 @@ _numbers = itertools.count()
 # A pipe holds 64 KiB; larger reads cost more than they save (measured: 2.8 times at 256 KiB).
 _READ_SIZE = 64 * 1024
 
+# What the kernel counts `ru_maxrss` in, bytes.
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
 # Reads in a row from one child before the others get their turn.
 _READS_IN_A_ROW = 16
 
@@ -61,6 +65,7 @@ class Child:
         "_loop",
         "_observer",
         "_outputs",
+        "_peak_memory",
         "_readiness",
         "_reaped",
         "_started",
@@ -98,6 +103,7 @@ class Child:
         self._stopped_at = 0.0
         self._exit_code = -1
         self._leftovers: tuple[str, ...] = ()
+        self._peak_memory: int | None = None
 
     # Start
 
@@ -197,6 +203,7 @@ class Child:
             leaked=self._leaked,
             leftovers=self._leftovers,
             unread_input=self._feed.unread,
+            peak_memory=self._peak_memory,
         )
 
     # Read
@@ -312,7 +319,8 @@ class Child:
 
     def _reap(self) -> int:
         try:
-            _, status = os.waitpid(self._tree.leader, 0)
+            _, status, usage = os.wait4(self._tree.leader, 0)
+            self._peak_memory = usage.ru_maxrss * _MAXRSS_UNIT
         except ChildProcessError:
             # SIGCHLD is ignored here, or somebody reaps whatever ends.
             status = self._exit.lost_status()

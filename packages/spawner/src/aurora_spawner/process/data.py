@@ -93,6 +93,8 @@ class ProcessResult:
             `Limits.leftovers` and `Limits.keep`.
         unread_input: It closed its standard input, or exited, before it had read all of it.
         start_error: Why it could not be started.
+        peak_memory: Bytes that the largest of its processes held at once; None if nobody knows.
+            Linux tells no less than what this program held itself when it started the process.
     """
 
     exit_code: int
@@ -105,6 +107,7 @@ class ProcessResult:
     leftovers: tuple[str, ...] = ()
     unread_input: bool = False
     start_error: StartError | None = None
+    peak_memory: int | None = None
 
 
 class Observer(Protocol):
