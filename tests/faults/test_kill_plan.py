@@ -136,10 +136,14 @@ class Plan:
         out, _ = process.communicate(timeout=100)
         return subprocess.CompletedProcess(arguments, process.returncode, out.decode())
 
-    def go_on(self) -> subprocess.Popen[bytes]:
+    def go_on(self, *flags: str) -> subprocess.Popen[bytes]:
         """Resume the run; begin it, if it was killed before it was one."""
-        arguments = ["resume"] if self._run() else ["run", "plan.json"]
-        return self.start(*arguments, "--json", "-q")
+        arguments = ["resume"] if self.is_begun() else ["run", "plan.json"]
+        return self.start(*arguments, "-q", *flags)
+
+    def is_begun(self) -> bool:
+        """Whether there is a run to resume."""
+        return self._run() is not None
 
     def _run(self) -> Path | None:
         return next((self.folder / ".aurora/runs").glob("*/run.json"), None)
@@ -244,10 +248,10 @@ def test_killed_at_random_moments_nothing_finished_runs_again(tmp_path: Path) ->
 
 def check_the_end(plan: Plan, finished: dict[str, int]) -> None:
     """Let the plan go on to its end: all is as it should be, and as was said before."""
-    resumes = plan._run() is not None
+    resumes = plan.is_begun()
     reasons, first = predicted(plan) if resumes else (dict.fromkeys(NEEDS, ""), "")
     before = plan.runs()
-    process = plan.go_on()
+    process = plan.go_on("--json")
     out, _ = process.communicate(timeout=100)
     assert process.returncode == 1, (plan.folder / "err").read_text()
     count = plan.runs()
