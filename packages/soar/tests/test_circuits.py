@@ -40,7 +40,7 @@ def test_another_project_and_another_definition_are_untouched(tmp_path: Path) ->
 
 
 def test_what_an_agent_is() -> None:
-    """Persona, settings, tool and model make a definition; a program has no tool and no model."""
+    """Persona, settings, tool and model make a definition."""
     coder = AgentInfo("coder", "careful", {"permissions": "read-only"})
     first = definition_of(coder, tool="claude", model=None)
     assert first == definition_of(coder, tool="claude", model=None)
@@ -52,22 +52,19 @@ def test_what_an_agent_is() -> None:
         definition_of(AgentInfo("coder", "careful"), tool="claude", model=None),
     }
     assert len(others | {first}) == 5
-    program = AgentInfo("make", config={"command": ["make"]})
-    assert definition_of(program, tool="claude", model="x") == definition_of(
-        program, tool=None, model=None
-    )
 
 
-def test_a_program_that_was_repaired_is_another_one(tmp_path: Path) -> None:
-    """A change of a file that the command names makes another definition; of others it does not."""
-    script = tmp_path / "tests.sh"
-    script.write_text("exit 1\n")
-    agent = AgentInfo("tests", config={"command": ["sh", str(script), "-v", "\0"]})
-    before = definition_of(agent, tool=None, model=None)
-    (tmp_path / "other").touch()
-    assert definition_of(agent, tool=None, model=None) == before
-    script.write_text("exit 0 # at last\n")
-    assert definition_of(agent, tool=None, model=None) != before
+def test_who_is_not_defined_is_known_to_this_run_alone(tmp_path: Path) -> None:
+    """Without a definition a circuit ends with its breaker, and stands in no file."""
+    circuits = Circuits(tmp_path)
+    running = circuits.breaker(HERE, {})
+    opened(running, "make")
+    assert list(running.store) == ["make"]
+    assert circuits.known() == []
+    assert not circuits.breaker(HERE, {}).is_open("make")
+    circuits.isolate(HERE, "make")
+    assert circuits.breaker(HERE, {}).is_open("make")
+    assert list(running.store) == ["make"]
 
 
 def test_a_key_is_read_back_as_it_was_written() -> None:
@@ -104,7 +101,7 @@ def test_an_isolated_agent_stays_out_whatever_it_is_made_of(tmp_path: Path) -> N
 def test_what_is_known_is_listed_and_forgotten(tmp_path: Path) -> None:
     """Open circuits and counted failures are listed by project and agent; a reset forgets one."""
     circuits = Circuits(tmp_path)
-    opened(circuits.breaker(THERE, {}), "writer")
+    opened(circuits.breaker(THERE, {"writer": "d1"}), "writer")
     opened(circuits.breaker(HERE, {"coder": "d1"}), "coder")
     circuits.breaker(HERE, {"coder": "d2"}).record_failure("coder")
     listed = [

@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     Command = Any
 
 FAILING = """
     [agents.bad]
-    command = ["sh", "-c", "exit 3"]
+    tool = "claude"
     [[subgoals]]
     id = "a"
     agent = "bad"
+    description = "Fail."
     retries = 1
 """
 
 
+@pytest.fixture
+def soar(soar: Command) -> Command:
+    """With an agent CLI that fails."""
+    soar.program("claude", "exit 3")
+    return soar
+
+
 def outcome(soar: Command, *arguments: str, **options: Any) -> tuple[str, str | None]:
-    _, results = soar.results(*arguments, "-q", **options)
+    _, results = soar.results(*arguments, "-q", "--no-fallback", **options)
     (subgoal,) = results["subgoals"]
     return subgoal["outcome"], subgoal["error"]
 
@@ -28,10 +38,18 @@ def test_a_second_run_knows_what_the_first_one_learned(soar: Command) -> None:
     """An agent that failed twice is not asked again by the next run, and the way out is told."""
     plan = soar.plan(FAILING)
     assert outcome(soar, plan)[0] == "failed"
-    ended = soar.run("run", plan)
+    ended = soar.run("run", plan, "--no-fallback")
     assert ended.code == 1
     assert "Circuit breaker open: Circuit open: 2 failures" in ended.err
     assert "aurora-soar circuits reset" in ended.err
+
+
+def test_a_program_begins_every_run_anew(soar: Command) -> None:
+    """A program that failed twice is run again by the next run, and nothing of it is listed."""
+    plan = soar.plan(FAILING.replace('tool = "claude"', 'command = ["sh", "-c", "exit 3"]'))
+    for _ in range(2):
+        assert outcome(soar, plan) == ("failed", "exit 3")
+    assert soar.run("circuits").out == f"no agent is known to fail in {soar.folder}\n"
 
 
 def test_without_shared_circuits_every_run_begins_anew(soar: Command) -> None:
@@ -89,7 +107,7 @@ def test_another_projects_agent_is_untouched(soar: Command) -> None:
 
 def test_an_isolated_agent_is_left_out_until_that_is_undone(soar: Command) -> None:
     """Isolated, an agent without any failure is not asked; undone, it is."""
-    plan = soar.plan(FAILING.replace("exit 3", "echo well"))
+    plan = soar.plan(FAILING.replace('tool = "claude"', 'command = ["echo", "well"]'))
     said = soar.run("circuits", "isolate", "bad")
     assert said.out == (
         "bad is left out; let it run again: aurora-soar circuits isolate bad --undo\n"
@@ -105,7 +123,7 @@ def test_f52_a_state_folder_that_cannot_be_used_is_told_once(soar: Command) -> N
     """F52: the run goes on with what it sees itself; the command that asks for it says why not."""
     (soar.folder / "file").touch()
     env = {"XDG_STATE_HOME": str(soar.folder / "file")}
-    ended = soar.run("run", soar.plan(FAILING), env=env)
+    ended = soar.run("run", soar.plan(FAILING), "--no-fallback", env=env)
     assert ended.code == 1
     assert ended.err.count("The store is down") == 1
     ended = soar.run("circuits", "isolate", "bad", env=env)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
+import shlex
 import signal
 import sys
 import threading
@@ -20,11 +22,16 @@ from aurora_spawner import InvalidTaskError, Limits, ProcessResult, run_process
 from aurora_spawner.detection import Detection
 from aurora_spawner.failures import FailureType
 from aurora_spawner.process import run_observed
+from aurora_spawner.testing import FakeAgent
 
 pytestmark = pytest.mark.asyncio(loop_factories=["real"])
 
 # Longer than any test may take: what ends such a child is us.
 FOREVER = "exec sleep 1000"
+
+
+# What the kernel counts peaks in, bytes.
+KIB = 1 if sys.platform == "darwin" else 1024
 
 
 def sh(script: str, *args: object) -> list[str]:
@@ -99,6 +106,18 @@ class TestRunning:
         assert ended.exit_code == 3
         assert ended.duration > 0
         assert (ended.stopped, ended.start_error, ended.leaked) == (None, None, False)
+
+    async def test_the_memory_of_the_largest_process_is_told(self) -> None:
+        """F73: a grandchild's peak counts, and it is the largest process and not the sum."""
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
+        size = own + 40 * 2**20
+        taking = shlex.join(FakeAgent().allocate(size).argv())
+        ended = await run_process(sh(f"{taking}; {taking}; true"))
+        assert ended.peak_memory is not None
+        assert size < ended.peak_memory < size + 40 * 2**20
+        small = (await run_process(["true"])).peak_memory
+        assert small is not None
+        assert small <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
 
     async def test_input_reaches_the_program(self) -> None:
         """All of the input arrives, however much, and its end is told."""

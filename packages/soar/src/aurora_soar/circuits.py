@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
 from typing import TypeVar
 
 from aurora_circuit_breaker import (
@@ -67,30 +65,14 @@ class CircuitKey:
 def definition_of(agent: Agent, *, tool: str | None, model: str | None) -> str:
     """A digest of what an agent is: whoever is changed begins without a past.
 
-    A program is also the files that its command names, as they are now: one that was repaired is
-    another one.
-
     Args:
         agent: The agent.
         tool: Who answers for agents that name no tool.
         model: The model of agents that name none.
     """
     said = {"tool": tool, "model": model, **agent.config, "description": str(agent.description)}
-    if agent.config.get("command"):
-        # Whatever the tool of the others is.
-        del said["tool"], said["model"]
-        said["files"] = [_version_of(word) for word in agent.config["command"]]
     text = json.dumps(said, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _version_of(word: str) -> object:
-    """When a file was changed, and its size; None for what is no file."""
-    try:
-        found = os.stat(word)
-    except (OSError, ValueError):
-        return None
-    return (found.st_mtime_ns, found.st_size) if S_ISREG(found.st_mode) else None
 
 
 class ProjectStore:
@@ -99,39 +81,52 @@ class ProjectStore:
     Args:
         store: Where the circuits of all projects are.
         project: The project.
-        definitions: What each agent is, by its name; "" for one that is not named.
+        definitions: What each agent is, by its name, whose circuit later runs are to know.
+        own: Where the circuits of all others are, as long as the run goes on.
     """
 
-    def __init__(self, store: Store, project: Path, definitions: Mapping[str, str]) -> None:
+    def __init__(
+        self, store: Store, project: Path, definitions: Mapping[str, str], own: Store
+    ) -> None:
         self.held = store.held
         self._store = store
         self._project = str(project)
         self._definitions = definitions
+        self._own = own
 
     def update(
         self, agent_id: str, change: Change[Argument], argument: Argument
     ) -> tuple[State, State, float]:
         """See `aurora_circuit_breaker.Store`."""
-        return self._store.update(self._key(agent_id), change, argument)
+        store, name = self._place(agent_id)
+        return store.update(name, change, argument)
 
     def look(self, agent_id: str, /) -> tuple[State, float]:
         """See `aurora_circuit_breaker.Store`."""
-        return self._store.look(self._key(agent_id))
+        store, name = self._place(agent_id)
+        return store.look(name)
 
     def __iter__(self) -> Iterator[str]:
         """The agents of whom something is known at this moment."""
         for text in self._store:
             key = CircuitKey.parse(text)
-            if key is not None and text == self._key(key.agent_id):
+            if key is not None and (self._store, text) == self._place(key.agent_id):
                 yield key.agent_id
+        for agent_id in self._own:
+            if (self._own, agent_id) == self._place(agent_id):
+                yield agent_id
 
-    def _key(self, agent_id: str) -> str:
+    def _place(self, agent_id: str) -> tuple[Store, str]:
+        """Where the circuit of an agent is, and what it is called there."""
         isolated = str(CircuitKey(self._project, agent_id, ANY_DEFINITION))
         # Looked up each time: an agent may be isolated while a run goes on.
         state, _ = self._store.look(isolated)
         if isinstance(state, Forced):
-            return isolated
-        return str(CircuitKey(self._project, agent_id, self._definitions.get(agent_id, "")))
+            return self._store, isolated
+        definition = self._definitions.get(agent_id)
+        if definition is None:
+            return self._own, agent_id
+        return self._store, str(CircuitKey(self._project, agent_id, definition))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +171,8 @@ class Circuits:
         # Who cannot make the folder cannot open the file, and is told so then.
         with contextlib.suppress(OSError):
             make_private(self.path.parent)
-        return CircuitBreaker(store=ProjectStore(self._store, project, definitions))
+        own = CircuitBreaker().store
+        return CircuitBreaker(store=ProjectStore(self._store, project, definitions, own))
 
     def known(self) -> list[Circuit]:
         """Every circuit of which something is known, by project and agent.

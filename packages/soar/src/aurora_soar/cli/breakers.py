@@ -23,6 +23,9 @@ def project_here() -> Path:
 def breaker_of(prepared: Prepared, request: RunRequest, *, anew: bool = False) -> CircuitBreaker:
     """The breaker for the agents of a run.
 
+    What is learned of a program is forgotten with the run: it fails by what it is run on, which
+    people mend before they run it again, and to ask it costs next to nothing.
+
     Args:
         prepared: The plan, and who answers for it.
         request: What was asked for.
@@ -34,10 +37,11 @@ def breaker_of(prepared: Prepared, request: RunRequest, *, anew: bool = False) -
     definitions = {
         name: definition_of(agent, tool=prepared.chosen_tool, model=request.model)
         for name, agent in agents.items()
+        if not agent.config.get("command")
     }
     breaker = Circuits(state_folder()).breaker(project_here(), definitions)
     if anew:
-        for name in agents:
+        for name in definitions:
             if breaker.get_health_status(name)["state"] == "open":
                 breaker.reset(name)
     return breaker

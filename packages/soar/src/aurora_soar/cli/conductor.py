@@ -398,7 +398,10 @@ class _Conductor:
             more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
             command = f"aurora-soar apply {self._folder.id}"
             yield Text(f"Changes: {files} by {by}{more}; take them over: {command}")
-        if self._request.shared_circuits and any(row.state is State.BLOCKED for _, row in rows):
+        blocked = [place for place, row in rows if row.state is State.BLOCKED]
+        programs = [bool(self._prepared.agents[place].config.get("command")) for place in blocked]
+        # Of a program the next run knows nothing, unless it is isolated.
+        if self._request.shared_circuits and not all(programs):
             yield Text("Blocked agents are asked again after: aurora-soar circuits reset")
 
     def _answers(self) -> list[Path]:
