@@ -423,6 +423,28 @@ def test_a_known_result_takes_no_turn_and_asks_nobody(run: Any) -> None:
     assert sorted(seen) == [(0, "a", {}), b, (2, "c", {})]
 
 
+def test_a_critical_failure_stops_before_it_is_remembered(run: Any) -> None:
+    """Nobody starts in the time that the memo takes to keep the failure of a critical subgoal."""
+
+    async def memo(position: int, task: SpawnTask, more: Any, ask: Any) -> SpawnResult:
+        result: SpawnResult = await ask(None)
+        await asyncio.sleep(1)
+        return result
+
+    stage = Stage(lambda task, _: (1, failed()))
+    result = run(
+        stage,
+        [CODER, CODER],
+        [subgoal("a", is_critical=True), subgoal("b")],
+        memo=memo,
+        max_concurrent=1,
+        max_retries=0,
+    )
+    assert [each.prompt for each in stage.asked] == ["a"]
+    assert [output.outcome for output in result.agent_outputs] == [Outcome.FAILED, Outcome.SKIPPED]
+    assert result.agent_outputs[1].error == 'critical subgoal "a" did not succeed'
+
+
 def test_sixty_subgoals_are_done_in_the_time_of_their_critical_path(
     run: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -54,6 +54,11 @@ class Assignment:
         """Whether the agent was generated for this run."""
         return bool(self.agent.config.get("is_spawn"))
 
+    @property
+    def why_halted(self) -> str:
+        """What is told to those that never start because this one failed and is critical."""
+        return f'critical subgoal "{self.name}" did not succeed'
+
 
 def positive_seconds(name: str, value: Any) -> float:
     """Return `value` as seconds.

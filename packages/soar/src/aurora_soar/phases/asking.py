@@ -166,6 +166,9 @@ class Asking:
                 )
                 break
         assert last is not None
+        if self._assignment.is_critical and not last.result.success:
+            # At once: its place is free already, and the memo takes its time.
+            self._services.admission.halt(self._assignment.why_halted)
         return last.result
 
     def _chain(self) -> list[Agent]:

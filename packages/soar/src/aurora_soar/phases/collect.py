@@ -295,7 +295,7 @@ class _Collect:
         else:
             output = await self._ask(assignment)
         if assignment.is_critical and not output.success:
-            self._admission.halt(f'critical subgoal "{assignment.name}" did not succeed')
+            self._admission.halt(assignment.why_halted)
         self._finish(assignment, output)
 
     async def _ask(self, assignment: Assignment) -> AgentOutput:
