@@ -20,6 +20,7 @@ README = Path(__file__).parents[1] / "README.md"
 CHANGING = [
     (r"\d\d:\d\d:\d\d", "TIME"),
     (r"runs/\w{4}/", "runs/ID/"),
+    (r"^run \w{4}:", "run ID:"),
     (r'"run": "\w{4}"', '"run": "ID"'),
     (r"extract \(.*\)", "extract (PYTHON)"),
     (r"\b0:0\d\b", "0:0N"),
@@ -84,6 +85,6 @@ def test_the_examples_run(soar: Command, monkeypatch: pytest.MonkeyPatch) -> Non
         ]
     ).parse(README)
     examples = list(document.examples())
-    assert len(examples) == 9
+    assert len(examples) == 10
     for example in examples:
         example.evaluate()
