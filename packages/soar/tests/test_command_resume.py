@@ -341,7 +341,7 @@ def test_a_run_that_is_unknown(runs: Runs) -> None:
     runs.begin(a="1")
     code, _, err = runs.command("resume", "0000")
     assert code == 2
-    assert 'no run begins with "0000"; the latest: ' in err
+    assert 'no run begins with "0000". The latest: ' in err
 
 
 def test_f55_a_run_that_was_killed_while_it_was_written_down(runs: Runs) -> None:
