@@ -252,6 +252,16 @@ def test_f59_what_has_changed_runs_again_and_is_named(
     assert runs.said() == ["keeps 1, runs 0"]
 
 
+def test_f59_another_adhoc_agent(runs: Runs) -> None:
+    """F59: of two adhoc agents neither is taken for the other, though neither is registered."""
+    plan = PERSONAS.replace('"coder"', '"poet"')
+    runs.program("claude", """echo '{"type":"result","is_error":false,"result":"x"}'""")
+    runs.begin(plan)
+    assert runs.said() == ["keeps 1, runs 0"]
+    runs.plan(plan.replace('"poet"', '"critic"'))
+    assert runs.said() == ["keeps 0, runs 1", "web  changed: agent"]
+
+
 def test_f59_another_answer_of_what_it_needs(runs: Runs) -> None:
     """F59: with a changed dependency, what builds on it runs again; a new one is named."""
     runs.begin(a="1", b="2", c="3")
