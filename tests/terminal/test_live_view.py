@@ -118,5 +118,7 @@ def test_a_terminal_that_is_closed_takes_its_agents_along(terminal: Terminal) ->
     pids = [int(found[1]) for found in map(rows.match, lines) if found]
     terminal.close()
     terminal.wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    # The agents go first.
+    terminal.wait_until(lambda: list(terminal.folder.glob(".aurora/runs/*/results.json")))
     (results,) = terminal.folder.glob(".aurora/runs/*/results.json")
     assert json.loads(results.read_text())["exit_code"] == 129

@@ -179,7 +179,7 @@ class History:
                     start = 0.0
                 case ["settled", moment] if how == "failure":
                     self.failures.append(Outcome(begun, float(moment)))
-        if lines[-1][0] == "settling" and how == "failure":
+        if lines and lines[-1][0] == "settling" and how == "failure":
             # Killed while it told: nobody knows when, or whether, that was heard.
             self.failures.append(Outcome(begun, begun + PATIENCE))
         if start:
