@@ -4,6 +4,7 @@ What an agent does wrong is never raised: it comes back as a `SpawnResult` with
 `success=False`. These are raised before anything starts.
 
     SpawnError
+    ├── ClusterError                            a cluster that cannot be used as it stands
     ├── InvalidTaskError (also a ValueError)    a task, a limit or a command that cannot be run
     ├── JournalError                            a journal that cannot be used as it stands
     │   ├── JournalDamagedError                     it no longer holds what was written
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 __all__ = [
+    "ClusterError",
     "InvalidTaskError",
     "JournalDamagedError",
     "JournalError",
@@ -31,6 +33,18 @@ __all__ = [
 
 class SpawnError(Exception):
     """Base of everything this package raises on purpose."""
+
+
+class ClusterError(SpawnError):
+    """A cluster that cannot be used; the text says what to do.
+
+    Attributes:
+        place: Which one.
+    """
+
+    def __init__(self, place: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{place} {problem}; {remedy}")
+        self.place = place
 
 
 class InvalidTaskError(SpawnError, ValueError):

@@ -77,6 +77,10 @@ def _restored(hint: Any, value: Any) -> Any:
     origin, choices = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _first_that_fits(choices, value)
+    if origin is typing.Literal:
+        if value not in choices:
+            raise ValueError(f"{value!r} is none of {choices}")
+        return value
     if origin is tuple:
         endless = choices[-1] is Ellipsis
         kinds = [choices[0]] * len(value) if endless else choices
