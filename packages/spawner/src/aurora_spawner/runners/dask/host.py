@@ -91,8 +91,7 @@ class Host(WorkerPlugin):
             request = read_request(text)
         except SpawnError as error:
             return misuse(error)
-        scheduler, address = self._worker.scheduler, self._worker.address
-        before = await scheduler.aurora_begin(key=key, worker=address, limit=limit)
+        before = await self._ask(key, limit)
         if before < 0:
             return ""
         if before:
@@ -100,7 +99,19 @@ class Host(WorkerPlugin):
         try:
             return await self._attempt(request, topic, key)
         finally:
-            self._worker.log_event(ENDED_TOPIC, [key, address])
+            self._worker.log_event(ENDED_TOPIC, [key, self._worker.address])
+
+    async def _ask(self, key: str, limit: int) -> int:
+        """Ask the scheduler whether the request may begin; see `Register`."""
+        begin = self._worker.scheduler.aurora_begin
+        asked = asyncio.ensure_future(begin(key=key, worker=self._worker.address, limit=limit))
+        try:
+            return int(await asyncio.shield(asked))
+        except asyncio.CancelledError:
+            # What the scheduler takes for begun has to be told that it ended.
+            await asyncio.wait([asked])
+            self._worker.log_event(ENDED_TOPIC, [key, self._worker.address])
+            raise
 
     async def _attempt(self, request: SpawnRequest, topic: str | None, key: str) -> str:
         def deliver(events: list[Event]) -> None:

@@ -7,6 +7,7 @@ worker down with it ends after a few. And it knows when a cancelled one is reall
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
 
 from distributed import Scheduler, SchedulerPlugin
@@ -22,6 +23,10 @@ SLOTS_TOPIC = "aurora-slots"
 ENDED_TOPIC = "aurora-ended"
 """Where workers say what has begun there and is gone."""
 
+# Cancelled requests that are remembered until the scheduler has understood and forgotten them;
+# those that it never hears of make room for others.
+_UNWANTED = 10_000
+
 
 class Register(SchedulerPlugin):
     """Stands beside one scheduler."""
@@ -35,7 +40,8 @@ class Register(SchedulerPlugin):
         self._begun: dict[str, int] = {}
         # Where each runs: after a network was cut, perhaps on more than one worker.
         self._places: dict[str, set[str]] = {}
-        self._unwanted: set[str] = set()
+        # In the order in which they became so.
+        self._unwanted: dict[str, None] = {}
         self._gone: dict[str, asyncio.Event] = {}
         scheduler.handlers.update(
             {
@@ -56,6 +62,7 @@ class Register(SchedulerPlugin):
             before, which was as often as it may.
         """
         if key in self._unwanted or key not in self._scheduler.tasks:
+            asyncio.get_running_loop().call_soon(self._forget, key)
             return -1
         before = self._begun.get(key, 0)
         if before >= limit:
@@ -75,15 +82,30 @@ class Register(SchedulerPlugin):
             gone.set()
 
     def _joined(self, worker: str) -> None:
-        """A worker is ready."""
+        """A worker is ready, and its slots are known."""
+        state = self._scheduler.workers.get(worker)
+        if state is not None:
+            # Dask looks for requests that wait for a worker when one comes, and not when it says
+            # a moment later what it has.
+            waiting = self._scheduler.bulk_schedule_unrunnable_after_adding_worker(state)
+            self._scheduler.transitions(waiting, f"aurora-joined-{uuid.uuid4().hex}")
         self._tell_slots()
+
+    def _forget(self, key: str) -> None:
+        """Nobody wants the request: it need not be known any more."""
+        task = self._scheduler.tasks.get(key)
+        for client in list(task.who_wants or ()) if task is not None else ():
+            self._scheduler.client_releases_keys(keys=[key], client=client.client_key)
 
     # What clients ask
 
     async def _await_gone(self, key: str) -> None:
         """Wait until the request runs nowhere, and begins nowhere any more."""
-        if key in self._scheduler.tasks:
-            self._unwanted.add(key)
+        # A request can be cancelled before the scheduler has understood it: Dask takes its time
+        # for new tasks, and none for a cancellation, and so would run what nobody wants.
+        self._unwanted[key] = None
+        if len(self._unwanted) > _UNWANTED:
+            del self._unwanted[next(iter(self._unwanted))]
         if key in self._places:
             await self._gone.setdefault(key, asyncio.Event()).wait()
 
@@ -105,7 +127,7 @@ class Register(SchedulerPlugin):
         """A task changed its state: perhaps nobody will ask for it any more."""
         if finish == "forgotten":
             self._begun.pop(key, None)
-            self._unwanted.discard(key)
+            self._unwanted.pop(key, None)
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **more: Any) -> None:
         """A worker is lost, and with it what ran there: its supervisor sees to that."""

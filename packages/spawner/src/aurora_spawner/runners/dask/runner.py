@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from distributed import Client, Future, KilledWorker, LocalCluster, Security
+from distributed.client import FutureCancelledError
 
 from aurora_spawner.errors import ClusterError, SpawnError
 from aurora_spawner.events import OnEvent
@@ -219,9 +220,10 @@ class DaskRunner:
 
     def _result(self, answer: asyncio.Task[str]) -> SpawnResult:
         """What became of a request whose task has ended."""
-        if answer.cancelled():
-            return SpawnResult.failed(f"{self._name} was lost", FailureType.CONNECTION)
         error = answer.exception()
+        if isinstance(error, FutureCancelledError):
+            # Not by us, so that nobody is left to do it.
+            return SpawnResult.failed(f"{self._name} was lost", FailureType.CONNECTION)
         if isinstance(error, KilledWorker):
             return SpawnResult.failed(
                 f"its worker was lost again and again: {error}", FailureType.CONNECTION

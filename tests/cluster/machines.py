@@ -1,0 +1,118 @@
+"""A Dask cluster of real processes, which tests kill, stop and cut off one by one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+SLOTS = 2
+
+# Quick to notice that somebody is gone: eleven seconds are the least that Dask takes.
+QUICK = {
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+}
+
+
+def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait for something that takes as long as the machine takes."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+class Machines:
+    """A scheduler and its workers, each a process of its own.
+
+    Args:
+        folder: For their logs.
+        host: Where the scheduler listens.
+    """
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        self._folder = folder
+        self._started: list[subprocess.Popen[bytes]] = []
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.scheduler = self.start(
+            "scheduler", ("--host", host, "--port", "0", "--dashboard-address", "127.0.0.1:0")
+        )
+        self.address = ""
+        until(self._listens)
+
+    def _listens(self) -> bool:
+        log = self.log("scheduler")
+        self.address = log.partition("Scheduler at:")[2].split("\n")[0].strip()
+        return self.address.startswith("tcp://")
+
+    def start(
+        self, role: str, arguments: Sequence[str], *, name: str = "", inside: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start one of them, by way of the command `inside` if there is one."""
+        program = [sys.executable, "-m", f"distributed.cli.dask_{role}", *arguments]
+        with open(self._folder / f"{name or role}.log", "ab") as log:
+            process = subprocess.Popen(
+                [*inside, *program],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                env={**os.environ, **QUICK},
+            )
+        self._started.append(process)
+        return process
+
+    def begin_worker(
+        self, name: str, slots: int = SLOTS, *, more: Sequence[str] = (), inside: Sequence[str] = ()
+    ) -> None:
+        """Start a worker, without waiting for it."""
+        self.workers[name] = self.start(
+            "worker",
+            (
+                *(self.address, "--name", name, "--no-nanny", "--no-dashboard"),
+                *("--nthreads", str(slots), "--local-directory", str(self._folder), *more),
+            ),
+            name=name,
+            inside=inside,
+        )
+
+    def have(self, *names: str) -> None:
+        """Have these workers; those that are gone are started anew."""
+        for name in names:
+            if name not in self.workers or self.workers[name].poll() is not None:
+                (self._folder / f"{name}.log").unlink(missing_ok=True)
+                self.begin_worker(name)
+        until(lambda: all(map(self._is_ready, names)))
+
+    def _is_ready(self, name: str) -> bool:
+        assert self.workers[name].poll() is None, self.log(name)
+        return "Registered to:" in self.log(name)
+
+    def log(self, name: str) -> str:
+        path = self._folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def kill(self, name: str) -> None:
+        """End a worker as the kernel ends what is short of memory."""
+        self.workers[name].kill()
+        self.workers[name].wait()
+
+    def close(self) -> None:
+        """End all of it; what a test stopped goes on to its end."""
+        # The scheduler last: a worker that closes tells it so.
+        for crew in (list(self.workers.values()), self._started):
+            for process in crew:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGCONT)
+                    process.terminate()
+            for process in crew:
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
