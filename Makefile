@@ -14,13 +14,15 @@ PINS := .ci/constraints.txt
 VENV := .venv/.stamp
 # What `activate` does, without a shell of its own.
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
-EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli]' -e 'packages/soar[otel]'
+EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli,dask]' \
+	-e 'packages/soar[dask,otel,redis]'
 
 # Modules of somebody else's must not stand in for ours.
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak compare check agents bench mutants isolated build release pins clean
+.PHONY: help run test soak compare check agents cluster bench mutants isolated build release pins \
+	clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +45,10 @@ check: $(VENV) ## Lint, format, types, import contracts, names
 
 agents: $(VENV) ## Test with the real agent CLIs, in a namespace without a network (needs npm)
 	@$(IN_VENV) python .ci/agents.py -n 4 -q
+
+cluster: $(VENV) ## Break clusters of real processes, in a namespace of their own (needs iproute2)
+	@$(IN_VENV) AURORA_CLUSTER=yes unshare --map-root-user --net \
+		sh -c 'ip link set lo up && exec pytest -n 2 tests/cluster'
 
 bench: $(VENV) ## Run every benchmark beside its peers; the tables as JSON in .bench: BENCH='--quick'
 	@$(IN_VENV) python -m pip install --quiet --constraint $(PINS) --group bench

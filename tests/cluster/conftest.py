@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from .machines import QUICK, Machines
 
 from aurora_spawner.runners import LocalRunner, Runner
+
+from .machines import QUICK, Machines
 
 distributed = pytest.importorskip("distributed")
 

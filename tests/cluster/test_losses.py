@@ -48,9 +48,7 @@ def test_ten_thousand_tasks(opened: Opened) -> None:
     assert [result.output for result in results] == [str(number) for number in range(10_000)]
 
 
-def test_a_killed_scheduler_fails_what_runs_and_ends_it(
-    machines: Machines, tmp_path: Path
-) -> None:
+def test_a_killed_scheduler_fails_what_runs_and_ends_it(machines: Machines, tmp_path: Path) -> None:
     """Without its scheduler a task fails as a lost connection, and no agent is left running."""
     machines.have("first", "second")
     pids = tmp_path / "pids"
@@ -190,4 +188,3 @@ async def _cut(machines: Machines, beyond: Namespace, pids: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await work
         assert alive(pids) == 0
-

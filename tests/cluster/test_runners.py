@@ -136,9 +136,7 @@ def test_a_cancellation_ends_the_whole_tree_before_it_is_passed_on(
     asyncio.run(main())
 
 
-def test_one_that_ignores_a_request_to_end_is_killed(
-    opened: Opened, tmp_path: Path
-) -> None:
+def test_one_that_ignores_a_request_to_end_is_killed(opened: Opened, tmp_path: Path) -> None:
     """F23: a cancelled agent that ignores TERM is killed after its grace, before `run` raises."""
     pids = tmp_path / "pids"
     deaf = FakeAgent().record_pids(pids).ignore(signal.SIGTERM).write("deaf\n").hang()
@@ -219,7 +217,7 @@ def test_misuse_is_raised(opened: Opened) -> None:
 
     async def main() -> None:
         async with opened() as runner:
-            with pytest.raises(SpawnError, match="unknown tool .nobody.*claude"):
+            with pytest.raises(SpawnError, match=r"unknown tool .nobody.*claude"):
                 await spawn(SpawnTask("", tool="nobody"), runner=runner)
 
     asyncio.run(main())

@@ -13,7 +13,7 @@ from typing import Any
 from distributed import Worker, WorkerPlugin, get_worker
 
 from aurora_spawner.errors import SpawnError
-from aurora_spawner.events import Event
+from aurora_spawner.events import OnEvent
 from aurora_spawner.execution import execute
 from aurora_spawner.failures import FailureType
 from aurora_spawner.models import SpawnRequest, SpawnResult
@@ -114,16 +114,21 @@ class Host(WorkerPlugin):
             raise
 
     async def _attempt(self, request: SpawnRequest, topic: str | None, key: str) -> str:
-        def deliver(events: list[Event]) -> None:
-            self._worker.log_event(topic, [key, told(events)])
-
-        outbox = Outbox(deliver)
+        if topic is None:
+            return await _told(request, None)
+        outbox = Outbox(lambda events: self._worker.log_event(topic, [key, told(events)]))
         try:
-            return write_result(await execute(request, outbox.put if topic else None))
-        except SpawnError as error:
-            return misuse(error)
+            return await _told(request, outbox.put)
         finally:
             outbox.flush()
+
+
+async def _told(request: SpawnRequest, on_event: OnEvent | None) -> str:
+    """Run a request; what came of it, as text."""
+    try:
+        return write_result(await execute(request, on_event))
+    except SpawnError as error:
+        return misuse(error)
 
 
 def _lost(times: int) -> SpawnResult:

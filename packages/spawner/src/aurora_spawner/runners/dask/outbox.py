@@ -1,5 +1,4 @@
-"""A worker's events on their way to the client: gathered for a moment, so that they travel
-together."""
+"""A worker's events on their way to the client: gathered for a moment, to travel together."""
 
 from __future__ import annotations
 

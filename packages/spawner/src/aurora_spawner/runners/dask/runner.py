@@ -114,8 +114,8 @@ class DaskRunner:
         cluster, self._cluster = self._cluster, None
         if client is not None:
             await client.close()
-        if cluster is not None:
-            await cluster.close()
+        if cluster is not None and (closing := cluster.close()) is not None:
+            await closing
 
     @property
     def slots(self) -> int:
@@ -192,7 +192,7 @@ class DaskRunner:
                 f"cannot take our plugins: {error!r}",
                 "install the same aurora-spawner[dask] beside the scheduler and every worker",
             ) from error
-        self._window.resize(await client.scheduler.aurora_slots())
+        self._window.resize(await _ask(client).aurora_slots())
         if not self._window.slots:
             _log.warning("%s has no worker yet; waiting for one", self._name)
 
@@ -232,11 +232,11 @@ class DaskRunner:
             raise error
         return read_result(answer.result())
 
-    async def _end(self, client: Client, future: Future, grace: float) -> None:
+    async def _end(self, client: Client, future: Future[Any], grace: float) -> None:
         """Have the agent ended, and wait until it is gone."""
         try:
             await client.cancel([future], force=True, reason="cancelled")
-            gone = client.scheduler.aurora_gone(key=future.key)
+            gone = _ask(client).aurora_gone(key=future.key)
             await asyncio.wait_for(gone, grace + _CONFIRMED_WITHIN)
         except (OSError, TimeoutError) as error:
             _log.warning(
@@ -247,7 +247,18 @@ class DaskRunner:
             )
 
 
-async def _answer(future: Future) -> str:
+def _ask(client: Client) -> Any:
+    """Whom to ask what `Register` answers.
+
+    Raises:
+        OSError: The client has lost its scheduler.
+    """
+    if client.scheduler is None:
+        raise ConnectionError("the client has no scheduler any more")
+    return client.scheduler
+
+
+async def _answer(future: Future[Any]) -> str:
     """The text that a task gave."""
     text = await future
     assert isinstance(text, str)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 
 from aurora_spawner.errors import SpawnError
@@ -22,7 +22,9 @@ __all__ = [
 ]
 
 # What one attempt tells of itself; whoever recovers it tells of attempts and retries.
-_EVENTS = {kind.__name__: kind for kind in (OutputLine, Warned, ProviderLimited)}
+_EVENTS: Mapping[str, type[OutputLine | Warned | ProviderLimited]] = {
+    kind.__name__: kind for kind in (OutputLine, Warned, ProviderLimited)
+}
 
 _OURS = version("aurora-spawner")
 
