@@ -27,7 +27,13 @@ MAY_NAME = {
 }
 """Which siblings a package may name at all."""
 
-OPEN_TO_ALL = frozenset({"aurora_circuit_breaker.stores.sqlite"})
+OPEN_TO_ALL = frozenset(
+    {
+        "aurora_circuit_breaker.stores.redis",
+        "aurora_circuit_breaker.stores.sqlite",
+        "aurora_spawner.runners.dask",
+    }
+)
 """Public modules that siblings may name beside a package's top: what not everybody should load."""
 
 OPEN_TO_TESTS = frozenset({"aurora_spawner.testing"})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from aurora_spawner.durations import format_duration, parse_duration
     from aurora_spawner.errors import (
+        ClusterError,
         InvalidTaskError,
         JournalError,
         JournalInUseError,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
     from aurora_spawner.progress import Progress
     from aurora_spawner.recovery import Gate, Permit, RecoverableTask, Turn, failure_type_of
+    from aurora_spawner.runners import Runner
     from aurora_spawner.spawner import (
         spawn,
         spawn_parallel,
@@ -82,6 +84,7 @@ __all__ = [
     "TOOLS",
     "AttemptFinished",
     "AttemptStarted",
+    "ClusterError",
     "EarlyDetectionMonitor",
     "Event",
     "ExitCode",
@@ -110,6 +113,7 @@ __all__ = [
     "RecoverableTask",
     "RetryPolicy",
     "RetryScheduled",
+    "Runner",
     "SpawnError",
     "SpawnResult",
     "SpawnTask",

@@ -36,6 +36,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "parse_duration",
     ),
     "errors": (
+        "ClusterError",
         "InvalidTaskError",
         "JournalError",
         "JournalInUseError",
@@ -98,6 +99,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "Turn",
         "failure_type_of",
     ),
+    "runners": ("Runner",),
     "spawner": (
         "spawn",
         "spawn_parallel",

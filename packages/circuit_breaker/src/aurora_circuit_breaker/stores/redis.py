@@ -28,6 +28,8 @@ from ..state import HEALTHY, HELD, REMEMBERED, Change, Closed, Forced, Open, Sta
 from ..windows import SLICES
 from .protocol import SURROGATES, StoreDownError
 
+__all__ = ["RedisStore"]
+
 Argument = TypeVar("Argument")
 
 # Seconds an agent is remembered at least, see `MemoryStore`.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from aurora_circuit_breaker import CircuitBreaker
-from aurora_soar.circuits import Circuits, definition_of
+from aurora_soar.circuits import Circuits, ProjectStore, definition_of
 from aurora_soar.cli.plans import Prepared
+from aurora_soar.cli.streams import refuse
 from aurora_soar.folders import state_folder
 from aurora_soar.isolation import repository_root
 from aurora_soar.runs import RunRequest
@@ -20,8 +22,10 @@ def project_here() -> Path:
     return repository_root(here) or here.resolve()
 
 
-def breaker_of(prepared: Prepared, request: RunRequest, *, anew: bool = False) -> CircuitBreaker:
-    """The breaker for the agents of a run.
+def breaker_of(
+    prepared: Prepared, request: RunRequest, server: str | None, *, anew: bool = False
+) -> CircuitBreaker:
+    """The breaker for the agents of a run; ends here if `server` cannot be used at all.
 
     What is learned of a program is forgotten with the run: it fails by what it is run on, which
     people mend before they run it again, and to ask it costs next to nothing.
@@ -29,6 +33,7 @@ def breaker_of(prepared: Prepared, request: RunRequest, *, anew: bool = False) -
     Args:
         prepared: The plan, and who answers for it.
         request: What was asked for.
+        server: A Redis server with the circuits that several machines share; None: ours alone.
         anew: The user wants another try: open circuits are forgotten, isolation is not.
     """
     if not request.shared_circuits:
@@ -39,9 +44,27 @@ def breaker_of(prepared: Prepared, request: RunRequest, *, anew: bool = False) -
         for name, agent in agents.items()
         if not agent.config.get("command")
     }
-    breaker = Circuits(state_folder()).breaker(project_here(), definitions)
+    if server is not None:
+        breaker = _shared_or_exit(server, definitions)
+    else:
+        breaker = Circuits(state_folder()).breaker(project_here(), definitions)
     if anew:
         for name in definitions:
             if breaker.get_health_status(name)["state"] == "open":
                 breaker.reset(name)
     return breaker
+
+
+def _shared_or_exit(server: str, definitions: Mapping[str, str]) -> CircuitBreaker:
+    """The breaker of all machines that name that server."""
+    try:
+        from aurora_circuit_breaker.stores.redis import RedisStore
+    except ImportError:
+        refuse("circuits on a Redis server need: pip install 'aurora-soar[redis]'")
+    try:
+        store = RedisStore(server)
+    except ValueError as error:
+        refuse(f"circuit_store: {error}")
+    # A project lies elsewhere on each machine; its name is what they have in common.
+    project = Path(project_here().name)
+    return CircuitBreaker(store=ProjectStore(store, project, definitions))

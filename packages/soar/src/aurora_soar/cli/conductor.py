@@ -24,6 +24,7 @@ from aurora_soar.cli.about import about_run
 from aurora_soar.cli.exports import Exports
 from aurora_soar.cli.plans import Prepared
 from aurora_soar.cli.preflight import with_agent_cli
+from aurora_soar.cli.running import Where
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
 from aurora_soar.phases import execute_agents
 from aurora_soar.plan import longest_duration
@@ -54,6 +55,7 @@ from aurora_spawner import (
     Journal,
     LoggedWarnings,
     Progress,
+    Runner,
     exit_by_signal,
     redact,
     safe_line,
@@ -99,6 +101,7 @@ def conduct(
     journal: Journal,
     breaker: CircuitBreaker,
     places: Workplaces,
+    where: Where,
     *,
     redo: Collection[str] = (),
     held_back: Mapping[str, str] = MappingProxyType({}),
@@ -113,17 +116,24 @@ def conduct(
         journal: The run's; what has a result in it is not run again.
         breaker: Asked before each attempt.
         places: Where attempts work.
+        where: What their processes run on.
         redo: Subgoals that run again although there is a result.
         held_back: Subgoals that do not run without a result, and why.
 
     Raises:
         OSError: Progress or results cannot be written.
+        ClusterError: The cluster cannot be used; nothing was started.
     """
     with DiaryWriter(folder.diary) as diary:
         conductor = _Conductor(
             prepared, request, folder, shown, journal, diary, breaker, places, redo, held_back
         )
-        return asyncio.run(conductor.conduct())
+        return asyncio.run(_on(where, conductor))
+
+
+async def _on(where: Where, conductor: _Conductor) -> int:
+    async with where as runner:
+        return await conductor.conduct(runner)
 
 
 class _Conductor:
@@ -184,10 +194,10 @@ class _Conductor:
         self._lost: OSError | None = None
         self._gone: set[str] = set()
 
-    async def conduct(self) -> int:
+    async def conduct(self, runner: Runner | None) -> int:
         """Run it to its end; returns the exit code."""
         stop = asyncio.Event()
-        self._work = asyncio.create_task(self._execute(stop))
+        self._work = asyncio.create_task(self._execute(stop, runner))
         with (
             Interrupts(stop, self._work.cancel, self._note) as interrupts,
             LoggedWarnings(self._note),
@@ -217,7 +227,7 @@ class _Conductor:
         plan, run = self._request.plan_file, self._folder.id
         self._exports.start(self._board, run=run, plan=plan, clean=self._clean)
 
-    async def _execute(self, stop: asyncio.Event) -> CollectResult:
+    async def _execute(self, stop: asyncio.Event, runner: Runner | None) -> CollectResult:
         prepared, request = self._prepared, self._request
         limits = prepared.plan.limits
         limit = limits.global_timeout
@@ -245,6 +255,7 @@ class _Conductor:
             kept_at=lambda position: str(self._folder.output(position).absolute()),
             memo=self._memo,
             places=self._places,
+            runner=runner,
             stop=stop,
         )
 

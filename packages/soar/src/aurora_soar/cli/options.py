@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from aurora_spawner import ExitCode, Permissions, Progress, parse_duration
 __all__ = [
     "AsJson",
     "Budget",
+    "CircuitStore",
     "EventsFile",
     "FailFast",
     "Fallback",
@@ -30,12 +31,15 @@ __all__ = [
     "PlanFile",
     "Quiet",
     "Retries",
+    "RunnerName",
+    "Scheduler",
     "SharedCircuits",
     "ShownAs",
     "Skip",
     "Timeout",
     "ToolName",
     "TraceFile",
+    "TrustNetwork",
     "Verbose",
 ]
 
@@ -113,6 +117,10 @@ EventsFile = Annotated[str | None, _setting("events", "--events", metavar="FILE"
 HtmlFile = Annotated[str | None, _setting("html", "--html", metavar="FILE")]
 JunitFile = Annotated[str | None, _setting("junit", "--junit", metavar="FILE")]
 TraceFile = Annotated[str | None, _setting("trace", "--trace", metavar="FILE")]
+RunnerName = Annotated[Literal["local", "dask"] | None, _setting("runner", "--runner")]
+Scheduler = Annotated[str | None, _setting("scheduler", "--scheduler", metavar="ADDRESS")]
+TrustNetwork = Annotated[bool | None, _setting("trust_network", "--trust-network")]
+CircuitStore = Annotated[str | None, _setting("circuit_store", "--circuit-store", metavar="URL")]
 ShownAs = Annotated[Progress | None, _setting("progress", "--progress")]
 Only = Annotated[
     list[str] | None,

@@ -9,17 +9,17 @@ from typing import NoReturn
 
 import typer
 
-from aurora_spawner import ExitCode, JournalError, output_lost, safe_line
+from aurora_spawner import ClusterError, ExitCode, JournalError, output_lost, safe_line
 
 __all__ = ["complain", "outputs", "refuse"]
 
 
 @contextmanager
 def outputs() -> Iterator[None]:
-    """End with the right code where an output cannot be written, or a journal cannot be used."""
+    """End with the right code where an output, a journal or a cluster cannot be used."""
     try:
         yield
-    except JournalError as error:
+    except (ClusterError, JournalError) as error:
         complain(f"aurora-soar: {error}")
         raise typer.Exit(ExitCode.USAGE) from None
     except OSError as error:

@@ -31,6 +31,8 @@ class _Reach:
 _FLAG_ALONE = _Reach(variables=False, user_file=False, project_file="no")
 # Whoever clones a project has not agreed yet to what it does to files and secrets.
 _ONCE_TRUSTED = _Reach(project_file="once trusted")
+# Where prompts, answers and variables go is not for a project to say.
+_ONE_S_OWN = _Reach(project_file="no")
 # What runs on the user's machine is the user's choice.
 _OWN_FILE_ALONE = _Reach(variables=False, project_file="no")
 
@@ -110,6 +112,22 @@ class Settings(BaseModel):
     )
     pass_env: Annotated[tuple[Name, ...], BeforeValidator(_names), _ONCE_TRUSTED] = Field(
         (), description="Variables that are in the minimum too."
+    )
+    runner: Annotated[Literal["local", "dask"], _ONE_S_OWN] = Field(
+        "local", description="Where agents run: on this machine, or on a Dask cluster."
+    )
+    scheduler: Annotated[Name | None, _ONE_S_OWN] = Field(
+        None,
+        description="The cluster's scheduler, tls://host:8786; without one, a cluster of this "
+        "machine alone.",
+    )
+    trust_network: Annotated[bool, _ONE_S_OWN] = Field(
+        False, description="Talk to that scheduler without encryption: nobody else is there."
+    )
+    circuit_store: Annotated[Name | None, _ONE_S_OWN] = Field(
+        None,
+        description="A Redis server, redis://host:6379/0, for circuits that several machines "
+        "share.",
     )
     permissions: Annotated[Permissions, _FLAG_ALONE] = Field(
         "read-only", description="What agents may do without anybody to ask."

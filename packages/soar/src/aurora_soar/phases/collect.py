@@ -23,6 +23,7 @@ from aurora_soar.phases.circuits import circuits_told
 from aurora_soar.phases.settings import (
     KeptAt,
     Memo,
+    Run,
     Services,
     Settings,
     always_run,
@@ -38,6 +39,7 @@ from aurora_spawner import (
     Permissions,
     Policy,
     Quiet,
+    Runner,
     spawn,
     spawn_with_retry_and_fallback,
 )
@@ -82,6 +84,7 @@ async def execute_agents(
     kept_at: KeptAt = kept_nowhere,
     memo: Memo = always_run,
     places: Workplaces | None = None,
+    runner: Runner | None = None,
     stop: asyncio.Event | None = None,
 ) -> CollectResult:
     """Run every assignment to its end, as parallel as dependencies and the limits allow.
@@ -118,6 +121,7 @@ async def execute_agents(
         memo: Knows results of earlier runs, and keeps those of this one.
         places: Where attempts work; None: all of them where we stand, unless their agent's
             config names a `cwd`.
+        runner: Where their processes run; None is this machine.
         stop: Once it is set, nothing new starts; what runs may finish.
 
     Returns:
@@ -165,6 +169,7 @@ async def execute_agents(
         registry or AgentRegistry(),
         memo,
         places or OneForAll(),
+        runner=runner,
         on_progress=on_progress,
         emit=emit,
         stop=stop,
@@ -183,6 +188,13 @@ def _budget(usd: float | None, tokens: int | None, shares: int) -> Budget | None
     if usd is not None:
         return Budget(usd, "USD", shares)
     return None if tokens is None else Budget(tokens, "tokens", shares)
+
+
+def _spawning(runner: Runner | None) -> Run:
+    """How one attempt runs: through this module's own `spawn`, looked up when it is called."""
+    if runner is None:
+        return lambda task: spawn(task)  # noqa: PLW0108 - see above
+    return lambda task: spawn(task, runner=runner)
 
 
 def persona_of(agent: Agent) -> str:
@@ -210,6 +222,7 @@ class _Collect:
         memo: Memo,
         places: Workplaces,
         *,
+        runner: Runner | None,
         on_progress: OnProgress | None,
         emit: Quiet[[RunEvent]],
         stop: asyncio.Event | None,
@@ -236,7 +249,7 @@ class _Collect:
             tally=self._tally,
             find_agent=registry.get,
             persona=persona_of,
-            spawn=lambda task: spawn(task),  # noqa: PLW0108 - looked up when called
+            spawn=_spawning(runner),
             recover=lambda task: spawn_with_retry_and_fallback(task),  # noqa: PLW0108 - likewise
             memo=memo,
             places=places,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aurora_soar.plan import Isolation, did_you_mean
 from aurora_soar.runs.folder import RunFolder, run_ids
@@ -31,6 +31,9 @@ class RunRequest:
         permissions: What agents may do unasked at most.
         budget_usd: What all may cost.
         isolation: Where agents that may write work.
+        runner: Where agents run.
+        scheduler: That of the cluster; None: there is none, or it is made for the run.
+        trust_network: It may be talked to without encryption.
         shared_circuits: Whether what is learned of failing agents holds for other runs.
         fail_fast: Nothing new starts once something has failed.
         only: The subgoals that were asked for; empty for all.
@@ -47,6 +50,9 @@ class RunRequest:
     permissions: Permissions = "read-only"
     budget_usd: float | None = None
     isolation: Isolation | None = None
+    runner: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
+    trust_network: bool = False
     shared_circuits: bool = True
     fail_fast: bool = False
     only: tuple[str, ...] = ()
@@ -61,6 +67,9 @@ class RunRequest:
         tool: str | None,
         budget_usd: float | None,
         isolation: Isolation | None,
+        runner: Literal["local", "dask"] | None = None,
+        scheduler: str | None = None,
+        trust_network: bool | None = None,
     ) -> RunRequest:
         """The same with these in the place of its own, where they are not None."""
         return replace(
@@ -71,6 +80,9 @@ class RunRequest:
             tool=tool or self.tool,
             budget_usd=self.budget_usd if budget_usd is None else budget_usd,
             isolation=self.isolation if isolation is None else isolation,
+            runner=runner or self.runner,
+            scheduler=scheduler or self.scheduler,
+            trust_network=self.trust_network if trust_network is None else trust_network,
         )
 
     def to_text(self, subgoals: list[str]) -> str:

@@ -22,6 +22,7 @@ from aurora_soar.cli.notice import noticed
 from aurora_soar.cli.options import (
     AsJson,
     Budget,
+    CircuitStore,
     EventsFile,
     HtmlFile,
     IsolatedBy,
@@ -30,13 +31,17 @@ from aurora_soar.cli.options import (
     Notify,
     Quiet,
     Retries,
+    RunnerName,
+    Scheduler,
     ShownAs,
     Timeout,
     ToolName,
     TraceFile,
+    TrustNetwork,
     Verbose,
 )
 from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
+from aurora_soar.cli.running import runner_or_exit
 from aurora_soar.cli.streams import complain, outputs, refuse
 from aurora_soar.cli.telemetry import telemetry
 from aurora_soar.phases import Settings, persona_of
@@ -77,6 +82,10 @@ def resume_command(
     budget: Budget = None,
     tool: ToolName = None,
     isolation: IsolatedBy = None,
+    runner: RunnerName = None,
+    scheduler: Scheduler = None,
+    trust_network: TrustNetwork = None,
+    circuit_store: CircuitStore = None,
     progress: ShownAs = None,
     notify: Notify = None,
     as_json: AsJson = False,
@@ -102,6 +111,10 @@ def resume_command(
         budget=budget,
         tool=tool,
         isolation=isolation,
+        runner=runner,
+        scheduler=scheduler,
+        trust_network=trust_network,
+        circuit_store=circuit_store,
         progress=progress,
         notify=notify,
         events=events,
@@ -117,12 +130,16 @@ def resume_command(
         tool=tool,
         budget_usd=found.decided("budget") or None,
         isolation=found.decided("isolation"),
+        runner=found.decided("runner"),
+        scheduler=found.decided("scheduler"),
+        trust_network=found.decided("trust_network"),
     )
     prepared = prepare_or_exit(request, found)
     folder = RunFolder(folder.id, folder.path, [subgoal.id for subgoal in prepared.plan.subgoals])
     again = _known(prepared.plan, redo or ())
+    where = runner_or_exit(prepared, request)
     if not dry_run:
-        if tell_missing(prepared):
+        if request.scheduler is None and tell_missing(prepared):
             raise typer.Exit(ExitCode.NO_TOOL)
         # Before the journal is opened: its thread does not survive the fork.
         supervise()
@@ -141,12 +158,12 @@ def resume_command(
         exports = Exports(files, telemetry(os.environ, complain))
         shown = Shown(found.settings.progress, as_json, quiet, verbose, exports)
         # Whoever resumes wants another try of what has failed.
-        breaker = breaker_of(prepared, request, anew=True)
+        breaker = breaker_of(prepared, request, found.settings.circuit_store, anew=True)
         places = places_or_exit(prepared, request, folder, quiet=quiet)
 
         def run_on() -> int:
             return conduct(
-                *(prepared, request, folder, shown, journal, breaker, places),
+                *(prepared, request, folder, shown, journal, breaker, places, where),
                 redo=again,
                 held_back=held_back,
             )

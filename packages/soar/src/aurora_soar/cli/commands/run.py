@@ -18,6 +18,7 @@ from aurora_soar.cli.notice import noticed
 from aurora_soar.cli.options import (
     AsJson,
     Budget,
+    CircuitStore,
     EventsFile,
     FailFast,
     Fallback,
@@ -32,16 +33,20 @@ from aurora_soar.cli.options import (
     PlanFile,
     Quiet,
     Retries,
+    RunnerName,
+    Scheduler,
     SharedCircuits,
     ShownAs,
     Skip,
     Timeout,
     ToolName,
     TraceFile,
+    TrustNetwork,
     Verbose,
 )
 from aurora_soar.cli.places import HOME
 from aurora_soar.cli.plans import prepare_or_exit, tell_missing
+from aurora_soar.cli.running import runner_or_exit
 from aurora_soar.cli.streams import complain, outputs
 from aurora_soar.cli.telemetry import telemetry
 from aurora_soar.runs import RunFolder, RunRequest
@@ -65,6 +70,10 @@ def run_command(
     model: Model = None,
     permissions: MayDo = None,
     isolation: IsolatedBy = None,
+    runner: RunnerName = None,
+    scheduler: Scheduler = None,
+    trust_network: TrustNetwork = None,
+    circuit_store: CircuitStore = None,
     shared_circuits: SharedCircuits = None,
     progress: ShownAs = None,
     notify: Notify = None,
@@ -90,6 +99,10 @@ def run_command(
         model=model,
         permissions=permissions,
         isolation=isolation,
+        runner=runner,
+        scheduler=scheduler,
+        trust_network=trust_network,
+        circuit_store=circuit_store,
         shared_circuits=shared_circuits,
         progress=progress,
         notify=notify,
@@ -111,6 +124,9 @@ def run_command(
         permissions=settings.permissions,
         budget_usd=found.decided("budget") or None,
         isolation=found.decided("isolation"),
+        runner=settings.runner,
+        scheduler=settings.scheduler,
+        trust_network=settings.trust_network,
         shared_circuits=settings.shared_circuits,
         fail_fast=fail_fast,
         only=tuple(only or ()),
@@ -119,7 +135,9 @@ def run_command(
     prepared = prepare_or_exit(request, found)
     if dry_run:
         describe_and_exit(prepared, request)
-    if tell_missing(prepared):
+    where = runner_or_exit(prepared, request)
+    # What is there on a cluster's workers cannot be seen from here.
+    if request.scheduler is None and tell_missing(prepared):
         raise typer.Exit(ExitCode.NO_TOOL)
     # From here on there are agents, and whatever kills us must not leave them running.
     supervise()
@@ -130,10 +148,10 @@ def run_command(
     places = places_or_exit(prepared, request, folder, quiet=quiet)
     with Journal.open(folder.journal, surroundings=surroundings()) as journal:
         shown = Shown(settings.progress, as_json, quiet, verbose, exports)
-        breaker = breaker_of(prepared, request)
+        breaker = breaker_of(prepared, request, settings.circuit_store)
         code = noticed(
             found,
             prepared.plan.name,
-            lambda: conduct(prepared, request, folder, shown, journal, breaker, places),
+            lambda: conduct(prepared, request, folder, shown, journal, breaker, places, where),
         )
         raise typer.Exit(code)
