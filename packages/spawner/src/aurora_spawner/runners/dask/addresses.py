@@ -10,7 +10,7 @@ import ipaddress
 
 from aurora_spawner.errors import InvalidTaskError
 
-__all__ = ["checked_address"]
+__all__ = ["checked_address", "is_encrypted"]
 
 _ENCRYPTED = frozenset({"tls", "wss"})
 # Inside one process there is no network.
@@ -46,6 +46,11 @@ def checked_address(address: str, *, trust_network: bool = False) -> str:
         f"tls://{place}, or go through an SSH tunnel to 127.0.0.1; only if nobody else is on that "
         "network, say so: trust_network=True (--trust-network)",
     )
+
+
+def is_encrypted(address: str) -> bool:
+    """Whether whoever talks to that address needs certificates."""
+    return address.partition("://")[0] in _ENCRYPTED
 
 
 def _is_loopback(host: str) -> bool:

@@ -17,7 +17,7 @@ from aurora_spawner.errors import ClusterError, SpawnError
 from aurora_spawner.events import OnEvent
 from aurora_spawner.failures import FailureType
 from aurora_spawner.models import SpawnRequest, SpawnResult
-from aurora_spawner.runners.dask.addresses import checked_address
+from aurora_spawner.runners.dask.addresses import checked_address, is_encrypted
 from aurora_spawner.runners.dask.host import Host, run_here
 from aurora_spawner.runners.dask.laptop import local_cluster
 from aurora_spawner.runners.dask.register import SLOT, SLOTS_TOPIC, Register
@@ -70,7 +70,7 @@ class DaskRunner:
         workers: int = 1,
         slots: int | None = None,
         folder: str | None = None,
-        connect_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
     ) -> None:
         self._address = None
         if address is not None:
@@ -163,22 +163,31 @@ class DaskRunner:
 
     async def _open(self) -> None:
         address: Any = self._address
+        security = self._security or Security()
         if address is None:
             self._cluster = address = await local_cluster(self._workers, self._slots_each)
+        elif (
+            is_encrypted(address) and security.get_connection_args("client")["ssl_context"] is None
+        ):
+            raise ClusterError(
+                self._name,
+                "wants TLS, and no certificates are named",
+                "set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..._TLS__CLIENT__CERT and "
+                "..._TLS__CLIENT__KEY, or pass security=Security(...)",
+            )
         try:
             self._client = await Client(
                 address,
-                security=self._security,
+                security=security,
                 timeout=self._connect_timeout,
                 asynchronous=True,
                 set_as_default=False,
             )
-        except (OSError, TypeError) as error:
-            # TypeError is what Dask says to tls:// without certificates.
+        except OSError as error:
             raise ClusterError(
                 self._name,
                 f"cannot be reached: {error}",
-                "is it started, and are the certificates of tls:// named?",
+                "is it started, with TLS exactly if its address begins with tls://?",
             ) from error
         client = self._client
         client.subscribe_topic(self._topic, self._heard)

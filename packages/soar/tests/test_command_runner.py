@@ -1,0 +1,68 @@
+"""`aurora-soar run --runner dask`: the same plan on a cluster."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    Command = Any
+
+pytest.importorskip("distributed")
+
+PLAN = """
+    name = "two"
+    [agents.whose]
+    command = ["sh", "-c", "cat /proc/$PPID/cmdline; echo; cat"]
+    [[subgoals]]
+    id = "first"
+    agent = "whose"
+    description = "who runs this?"
+    [[subgoals]]
+    id = "second"
+    agent = "whose"
+    depends_on = ["first"]
+"""
+
+
+def test_a_plan_runs_on_a_cluster_of_this_machine(soar: Command) -> None:
+    """With `--runner dask` agents are a worker's children; order, results and exit are the same."""
+    soar.plan(PLAN)
+    ended = soar.run("run", "plan.toml", "--runner", "dask", "--json")
+    assert ended.code == 0, ended.err
+    results = json.loads(ended.out)["subgoals"]
+    assert [each["outcome"] for each in results] == ["ok", "ok"]
+    assert all("multiprocessing" in each["output"].splitlines()[0] for each in results)
+    assert "who runs this?" in results[1]["output"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--runner", "dask", "--scheduler", "192.0.2.1:8786"], "--trust-network"),
+        (["--runner", "dask", "--scheduler", "nonsense"], "tls://host:8786"),
+        (["--scheduler", "tls://login:8786"], "--scheduler is for --runner dask"),
+        (["--runner", "dask", "--scheduler", "tls://127.0.0.1:1"], "TLS__CA_FILE"),
+        (["--circuit-store", "nonsense"], "circuit_store"),
+    ],
+)
+def test_what_cannot_be_is_told_and_nothing_starts(
+    soar: Command, flags: list[str], told: str
+) -> None:
+    """A cluster or store that may not or cannot be used ends it with code 2 and the way out."""
+    soar.plan(PLAN)
+    ended = soar.run("run", "plan.toml", *flags)
+    assert ended.code == 2
+    assert told in ended.err
+    assert "START" not in ended.err
+
+
+def test_a_project_cannot_say_where_prompts_go(soar: Command) -> None:
+    """F71: a scheduler that a project's file names is refused, with the file that may name it."""
+    soar.plan(PLAN)
+    (soar.folder / "aurora.toml").write_text('runner = "dask"\nscheduler = "tls://evil:1"\n')
+    ended = soar.run("run", "plan.toml")
+    assert ended.code == 2
+    assert '"scheduler" is for your own file alone' in ended.err
