@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 SLOTS = 2
 
@@ -33,14 +34,25 @@ class Machines:
     Args:
         folder: For their logs.
         host: Where the scheduler listens.
+        more: Further arguments of the scheduler.
+        environment: What all of them are told by variables.
     """
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        host: str = "127.0.0.1",
+        *,
+        more: Sequence[str] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._folder = folder
+        self._environment = {**os.environ, **QUICK, **environment}
         self._started: list[subprocess.Popen[bytes]] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self.start(
-            "scheduler", ("--host", host, "--port", "0", "--dashboard-address", "127.0.0.1:0")
+            "scheduler",
+            ("--host", host, "--port", "0", "--dashboard-address", "127.0.0.1:0", *more),
         )
         self.address = ""
         until(self._listens)
@@ -48,7 +60,7 @@ class Machines:
     def _listens(self) -> bool:
         log = self.log("scheduler")
         self.address = log.partition("Scheduler at:")[2].split("\n")[0].strip()
-        return self.address.startswith("tcp://")
+        return "://" in self.address
 
     def start(
         self, role: str, arguments: Sequence[str], *, name: str = "", inside: Sequence[str] = ()
@@ -62,7 +74,7 @@ class Machines:
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
-                env={**os.environ, **QUICK},
+                env=self._environment,
             )
         self._started.append(process)
         return process
