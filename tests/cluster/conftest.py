@@ -28,7 +28,7 @@ Opened: TypeAlias = Callable[[], AbstractAsyncContextManager[Runner]]
 @pytest.fixture(autouse=True)
 def quick() -> Iterator[None]:
     """Ours are as quick to notice as the machines."""
-    with dask.config.set(dask.config.collect_env(QUICK)):
+    with dask.config.set(QUICK):
         yield
 
 

@@ -14,10 +14,8 @@ from types import MappingProxyType
 SLOTS = 2
 
 # Quick to notice that somebody is gone: eleven seconds are the least that Dask takes.
-QUICK = {
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s",
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
-}
+QUICK = {"distributed.comm.timeouts.tcp": "11s", "distributed.comm.timeouts.connect": "5s"}
+_QUICK = {f"DASK_{name.upper().replace('.', '__')}": value for name, value in QUICK.items()}
 
 
 def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
@@ -47,7 +45,7 @@ class Machines:
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._folder = folder
-        self._environment = {**os.environ, **QUICK, **environment}
+        self._environment = {**os.environ, **_QUICK, **environment}
         self._started: list[subprocess.Popen[bytes]] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self.start(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
-import dask
 import pytest
 
-from aurora_spawner import SpawnTask, spawn
 from aurora_spawner.errors import ClusterError
 from aurora_spawner.runners.dask import DaskRunner
 
@@ -36,26 +36,40 @@ def certified(tmp_path: Path) -> dict[str, str]:
     }
 
 
+CLIENT = """
+import asyncio, sys
+from aurora_spawner import SpawnTask, spawn
+from aurora_spawner.runners.dask import DaskRunner
+
+async def main():
+    async with DaskRunner(sys.argv[1]) as runner:
+        print((await spawn(SpawnTask("secret", command=("cat",)), runner=runner)).output)
+
+asyncio.run(main())
+"""
+
+
 def test_a_cluster_with_tls(tmp_path: Path, certified: dict[str, str]) -> None:
     """With the README's variables agents run over TLS; who has no certificate is kept out."""
-    machines = Machines(tmp_path, more=("--protocol", "tls"), environment=certified)
-    open_address = machines.address.replace("tls://", "tcp://")
 
-    async def main() -> str:
-        async with DaskRunner(machines.address) as runner:
-            result = await spawn(SpawnTask("secret", command=("cat",)), runner=runner)
-            return result.output
-
-    async def uncertified() -> None:
-        async with DaskRunner(open_address, connect_timeout=1):
+    async def uncertified(address: str) -> None:
+        async with DaskRunner(address, connect_timeout=1):
             pass
 
+    machines = Machines(tmp_path, more=("--protocol", "tls"), environment=certified)
     try:
         assert machines.address.startswith("tls://")
         machines.have("first")
         with pytest.raises(ClusterError, match="cannot be reached"):
-            asyncio.run(uncertified())
-        with dask.config.set(dask.config.collect_env(certified)):
-            assert asyncio.run(main()) == "secret"
+            asyncio.run(uncertified(machines.address.replace("tls://", "tcp://")))
+        client = subprocess.run(
+            (sys.executable, "-c", CLIENT, machines.address),
+            env={**os.environ, **certified},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert client.stdout == "secret\n"
     finally:
         machines.close()
