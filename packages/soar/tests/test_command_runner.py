@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,3 +70,46 @@ def test_a_project_cannot_say_where_prompts_go(soar: Command) -> None:
     ended = soar.run("run", "plan.toml")
     assert ended.code == 2
     assert '"scheduler" is for your own file alone' in ended.err
+
+
+def test_an_interrupt_lets_the_agents_of_the_cluster_finish(soar: Command) -> None:
+    """F28: one Ctrl-C of the terminal does not reach the workers: what runs there may finish."""
+    go = soar.folder / "go"
+    soar.plan(f"""
+        name = "one"
+        [agents.slow]
+        command = ["sh", "-c", "touch begun; while [ ! -e {go} ]; do sleep 0.02; done; echo done"]
+        [[subgoals]]
+        id = "a"
+        agent = "slow"
+        [[subgoals]]
+        id = "b"
+        agent = "slow"
+        depends_on = ["a"]
+    """)
+    process = soar.start(
+        "run", "plan.toml", "--runner", "dask", "--progress", "plain", process_group=0
+    )
+    deadline = time.monotonic() + 60
+    while not (soar.folder / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    # A terminal's Ctrl-C reaches the whole job, and each of it once: the program by its parent,
+    # who passes on what comes from somebody, and so is left out here.
+    for line in Path("/proc").glob("[0-9]*/stat"):
+        group, pid = _group_of(line)
+        if group == process.pid and pid != process.pid:
+            os.kill(pid, signal.SIGINT)
+    go.touch()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "1 ok" in err.decode()
+    assert "done" in next(soar.folder.glob(".aurora/runs/*/a/output.txt")).read_text()
+
+
+def _group_of(stat: Path) -> tuple[int, int]:
+    try:
+        fields = stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0, 0
+    return int(fields[2]), int(stat.parent.name)

@@ -7,6 +7,7 @@ import os
 
 from distributed import LocalCluster
 
+from aurora_spawner.runners.dask import apart
 from aurora_spawner.runners.dask.register import SLOT
 
 __all__ = ["local_cluster"]
@@ -29,6 +30,7 @@ async def local_cluster(workers: int, slots: int | None) -> LocalCluster:
         dashboard_address=None,
         # A worker only looks on while agents work: its own memory says nothing about theirs.
         memory_limit=0,
+        preload=[apart.__name__],
         silence_logs=logging.ERROR,
         asynchronous=True,
     )

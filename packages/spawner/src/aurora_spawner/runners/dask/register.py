@@ -12,15 +12,18 @@ from typing import Any
 
 from distributed import Scheduler, SchedulerPlugin
 
-__all__ = ["ENDED_TOPIC", "SLOT", "SLOTS_TOPIC", "Register"]
+__all__ = ["ENDED_TOPIC", "SLOT", "SLOTS_TOPIC", "TOPICS", "Register"]
 
 SLOT = "AURORA_AGENT"
 """The resource of which a running request holds one; a worker has as many as it has slots."""
 
-SLOTS_TOPIC = "aurora-slots"
+TOPICS = "aurora-"
+"""What the names of our topics begin with."""
+
+SLOTS_TOPIC = f"{TOPICS}slots"
 """Where the number of slots is told whenever it changes."""
 
-ENDED_TOPIC = "aurora-ended"
+ENDED_TOPIC = f"{TOPICS}ended"
 """Where workers say what has begun there and is gone."""
 
 # Cancelled requests that are remembered until the scheduler has understood and forgotten them;
@@ -122,6 +125,9 @@ class Register(SchedulerPlugin):
         """Somebody said something; perhaps a worker, that a request is gone."""
         if topic == ENDED_TOPIC:
             self._ended(*msg)
+        if topic.startswith(TOPICS):
+            # Whoever listens has been told; what agents said is not for keeping.
+            self._scheduler._broker.truncate(topic)
 
     def transition(self, key: Any, start: str, finish: str, *args: Any, **more: Any) -> None:
         """A task changed its state: perhaps nobody will ask for it any more."""

@@ -20,7 +20,7 @@ from aurora_spawner.models import SpawnRequest, SpawnResult
 from aurora_spawner.runners.dask.addresses import checked_address, is_encrypted
 from aurora_spawner.runners.dask.host import Host, run_here
 from aurora_spawner.runners.dask.laptop import local_cluster
-from aurora_spawner.runners.dask.register import SLOT, SLOTS_TOPIC, Register
+from aurora_spawner.runners.dask.register import SLOT, SLOTS_TOPIC, TOPICS, Register
 from aurora_spawner.runners.dask.window import Window
 from aurora_spawner.runners.dask.wire import events_from, read_result, write_request
 
@@ -90,7 +90,7 @@ class DaskRunner:
         self._client: Client | None = None
         self._window = Window()
         self._listeners: dict[str, OnEvent] = {}
-        self._topic = f"aurora-events-{uuid.uuid4().hex}"
+        self._topic = f"{TOPICS}events-{uuid.uuid4().hex}"
 
     async def __aenter__(self) -> DaskRunner:
         """Connect, and put our plugins beside scheduler and workers.
