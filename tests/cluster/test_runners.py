@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def run(opened: Opened, *tasks: SpawnTask, at_once: int = 8) -> list[SpawnResult
             return await spawn_parallel(tasks, at_once, runner=runner)
 
     return asyncio.run(main())
+
+
+@pytest.fixture
+def confirmed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No cancellation waits in vain for the news that its agent is gone."""
+    yield
+    assert [record.getMessage() for record in caplog.get_records("call")] == []
 
 
 def gone(pids: Path, seconds: float) -> bool:
@@ -113,6 +121,7 @@ def test_events_come_as_they_happen_and_before_the_result(opened: Opened, tmp_pa
     assert (result.output, result.stderr) == ("one\ntwo\n", "aside\n")
 
 
+@pytest.mark.usefixtures("confirmed")
 def test_a_cancellation_ends_the_whole_tree_before_it_is_passed_on(
     opened: Opened, tmp_path: Path
 ) -> None:
@@ -136,6 +145,7 @@ def test_a_cancellation_ends_the_whole_tree_before_it_is_passed_on(
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("confirmed")
 def test_one_that_ignores_a_request_to_end_is_killed(opened: Opened, tmp_path: Path) -> None:
     """F23: a cancelled agent that ignores TERM is killed after its grace, before `run` raises."""
     pids = tmp_path / "pids"
@@ -156,6 +166,7 @@ def test_one_that_ignores_a_request_to_end_is_killed(opened: Opened, tmp_path: P
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("confirmed")
 def test_cancelled_at_any_moment_nothing_runs_on(opened: Opened, tmp_path: Path) -> None:
     """F25: cancelled before, while or after it starts, an agent is gone when `run` has raised."""
     pids = tmp_path / "pids"

@@ -6,7 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -33,7 +34,9 @@ import psutil  # what Dask measures with
 from aurora_spawner.errors import ClusterError
 from aurora_spawner.runners.dask import DaskRunner
 from aurora_spawner.runners.dask.addresses import checked_address
+from aurora_spawner.runners.dask.host import Host
 from aurora_spawner.runners.dask.outbox import Outbox
+from aurora_spawner.runners.dask.register import ENDED_TOPIC, Register
 from aurora_spawner.runners.dask.window import Window
 from aurora_spawner.runners.dask.wire import (
     events_from,
@@ -301,3 +304,111 @@ def test_the_package_needs_no_cluster() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
+
+
+# What stands beside scheduler and workers, where moments matter
+
+
+class FakeScheduler:
+    """As much of Dask's as the register meets."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Any] = {}
+        self.tasks: dict[str, Any] = {}
+        self.workers: dict[str, Any] = {}
+        self.released: list[str] = []
+        self.said: list[Any] = []
+        self._broker = SimpleNamespace(truncate=lambda topic: None)
+
+    def client_releases_keys(self, keys: list[str], client: str) -> None:
+        self.released += [f"{client} {key}" for key in keys]
+
+    def log_event(self, topic: str, msg: Any) -> None:
+        self.said.append(msg)
+
+
+async def registered() -> tuple[FakeScheduler, Register]:
+    register = Register()
+    scheduler = FakeScheduler()
+    await register.start(cast("Any", scheduler))
+    return scheduler, register
+
+
+def test_what_is_cancelled_before_it_is_known_never_begins() -> None:
+    """F25: a cancellation that overtakes its own task is remembered until the task is there."""
+
+    async def main() -> None:
+        scheduler, register = await registered()
+        await scheduler.handlers["aurora_gone"](key="k")
+        client = SimpleNamespace(client_key="c")
+        scheduler.tasks["k"] = SimpleNamespace(who_wants=[client])
+        assert scheduler.handlers["aurora_begin"](key="k", worker="w", limit=3) == -1
+        await asyncio.sleep(0)
+        assert scheduler.released == ["c k"]
+        register.transition("k", "processing", "forgotten")
+        assert register._unwanted == {}
+
+    run_virtual(main())
+
+
+def test_a_request_begins_as_often_as_it_may() -> None:
+    """Each begin counts, on whatever worker, until the scheduler forgets the task."""
+
+    async def main() -> None:
+        scheduler, register = await registered()
+        scheduler.tasks["k"] = SimpleNamespace(who_wants=set())
+        begin = scheduler.handlers["aurora_begin"]
+        assert [begin(key="k", worker=f"w{n}", limit=2) for n in range(3)] == [0, 0, 2]
+        register.transition("k", "processing", "forgotten")
+        assert begin(key="k", worker="w", limit=2) == 0
+
+    run_virtual(main())
+
+
+def test_a_request_is_gone_when_it_runs_nowhere() -> None:
+    """Whoever waits goes on once every worker it ran on has said so or was lost, and not before."""
+
+    async def main() -> None:
+        scheduler, register = await registered()
+        scheduler.tasks["k"] = SimpleNamespace(who_wants=set())
+        for worker in ("one", "two"):
+            scheduler.handlers["aurora_begin"](key="k", worker=worker, limit=2)
+        gone = asyncio.create_task(scheduler.handlers["aurora_gone"](key="k"))
+        await asyncio.sleep(1)
+        register.log_event(ENDED_TOPIC, ["k", "one"])
+        await asyncio.sleep(1)
+        assert not gone.done()
+        register.remove_worker(cast("Any", scheduler), "two")
+        await gone
+
+    run_virtual(main())
+
+
+def test_a_worker_that_is_cancelled_while_it_asks_says_that_it_ended() -> None:
+    """F25: what the scheduler takes for begun is told to have ended, after its answer came."""
+
+    async def main() -> None:
+        steps: list[str] = []
+
+        async def begin(**request: Any) -> int:
+            await asyncio.sleep(1)
+            steps.append("begun")
+            return 0
+
+        host = Host()
+        host._worker = cast(
+            "Any",
+            SimpleNamespace(
+                address="w",
+                scheduler=SimpleNamespace(aurora_begin=begin),
+                log_event=lambda topic, msg: steps.append(f"{topic} {msg}"),
+            ),
+        )
+        asking = asyncio.create_task(host._ask("k", 1))
+        await asyncio.sleep(0.5)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert steps == ["begun", f"{ENDED_TOPIC} ['k', 'w']"]
+
+    run_virtual(main())
