@@ -18,6 +18,8 @@ from aurora_spawner.runners import LocalRunner, Runner
 from .machines import QUICK, Machines
 
 dask = pytest.importorskip("dask")
+# Its defaults are among the settings as soon as it is imported, and not before.
+pytest.importorskip("distributed")
 
 if "AURORA_CLUSTER" not in os.environ:
     collect_ignore = ["test_losses.py", "test_tls.py"]
