@@ -89,6 +89,7 @@ class DaskRunner:
         self._cluster: LocalCluster | None = None
         self._client: Client | None = None
         self._window = Window()
+        self._lost = False
         self._listeners: dict[str, OnEvent] = {}
         self._topic = f"{TOPICS}events-{uuid.uuid4().hex}"
 
@@ -133,6 +134,11 @@ class DaskRunner:
             raise SpawnError("the runner is not connected; use it in: async with DaskRunner() ...")
         text = write_request(self._placed(request))
         await self._window.enter()
+        if self._lost or client.status != "running":
+            # A client that finds its scheduler again does not hear it, and a new scheduler does
+            # not know us.
+            self._window.leave()
+            return self._without_scheduler()
         key = f"aurora-{uuid.uuid4().hex}"
         try:
             if on_event is not None:
@@ -232,7 +238,8 @@ class DaskRunner:
         error = answer.exception()
         if isinstance(error, FutureCancelledError):
             # Not by us, so that nobody is left to do it.
-            return SpawnResult.failed(f"{self._name} was lost", FailureType.CONNECTION)
+            self._lost = True
+            return self._without_scheduler()
         if isinstance(error, KilledWorker):
             return SpawnResult.failed(
                 f"its worker was lost again and again: {error}", FailureType.CONNECTION
@@ -240,6 +247,12 @@ class DaskRunner:
         if error is not None:
             raise error
         return read_result(answer.result())
+
+    def _without_scheduler(self) -> SpawnResult:
+        """The result of a request that nobody is there to run any more."""
+        return SpawnResult.failed(
+            f"{self._name} was lost; what is left needs a new runner", FailureType.CONNECTION
+        )
 
     async def _end(self, client: Client, future: Future[Any], grace: float) -> None:
         """Have the agent ended, and wait until it is gone."""
