@@ -15,16 +15,20 @@ from typing import Any
 
 import pytest
 
+from aurora_spawner.testing import FakeAgent
+
 pytest.importorskip("redis")
 pytest.importorskip("aurora_soar")
 
 PLAN = """
 name = "one"
 [agents.broken]
-command = ["sh", "-c", "exit 3"]
+tool = "llm"
+description = "Does what it can."
 [[subgoals]]
 id = "a"
 agent = "broken"
+description = "Say something."
 retries = 1
 """
 
@@ -54,11 +58,18 @@ def run(home: Path, *flags: str) -> dict[str, Any]:
     project = home / "project"
     project.mkdir(parents=True, exist_ok=True)
     (project / "plan.toml").write_text(PLAN)
+    (home / "bin").mkdir()
+    FakeAgent().read().exit(3).install(home / "bin" / "llm")
     code = "from aurora_soar.cli import main; main()"
     ended = subprocess.run(
-        (sys.executable, "-c", code, "run", "plan.toml", "--json", "-q", *flags),
+        (sys.executable, "-c", code, "run", "plan.toml", "--json", "-q", "--no-fallback", *flags),
         cwd=project,
-        env={**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home / "state")},
+        env={
+            **os.environ,
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(home / "state"),
+            "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
+        },
         stdout=subprocess.PIPE,
         timeout=60,
         check=False,

@@ -67,4 +67,5 @@ def _shared_or_exit(server: str, definitions: Mapping[str, str]) -> CircuitBreak
         refuse(f"circuit_store: {error}")
     # A project lies elsewhere on each machine; its name is what they have in common.
     project = Path(project_here().name)
-    return CircuitBreaker(store=ProjectStore(store, project, definitions))
+    own = CircuitBreaker().store
+    return CircuitBreaker(store=ProjectStore(store, project, definitions, own))
