@@ -69,6 +69,25 @@ def test_a_killed_scheduler_fails_what_runs_and_ends_it(machines: Machines, tmp_
     assert all(machines.address in str(result.error) for result in results)
 
 
+def test_a_cancellation_without_a_scheduler_passes(machines: Machines, tmp_path: Path) -> None:
+    """F25: cancelled just after its scheduler was killed, a run raises, and its agent ends."""
+    machines.have("first")
+    pids = tmp_path / "pids"
+
+    async def main() -> None:
+        async with DaskRunner(machines.address, connect_timeout=3) as runner:
+            task = SpawnTask("", command=tree(pids), policy=HASTY)
+            work = asyncio.create_task(spawn(task, runner=runner))
+            await soon(lambda: alive(pids) == 2)
+            machines.scheduler.kill()
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            await soon(lambda: alive(pids) == 0)
+
+    asyncio.run(main())
+
+
 def test_a_worker_that_is_told_to_end_takes_its_agents_along(
     machines: Machines, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from distributed import Worker, WorkerPlugin, get_worker
+from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
 from aurora_spawner.errors import SpawnError
 from aurora_spawner.events import OnEvent
@@ -71,7 +71,10 @@ class Host(WorkerPlugin):
             raise
         finally:
             del self._running[key]
-        return "" if running.cancelled() else running.result()
+        if running.cancelled():
+            # If anybody wants it all the same, another worker is to have it: this one closes.
+            raise Reschedule
+        return running.result()
 
     def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
         """A task changed its state: is it still wanted?"""

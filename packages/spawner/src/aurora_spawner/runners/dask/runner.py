@@ -221,7 +221,7 @@ class DaskRunner:
         log_dir = request.log_dir
         return replace(
             request,
-            cwd=os.path.join(here, request.cwd or ""),
+            cwd=os.path.join(here, request.cwd) if request.cwd else here,
             log_dir=None if log_dir is None else os.path.abspath(log_dir),
         )
 
@@ -260,7 +260,8 @@ class DaskRunner:
             await client.cancel([future], force=True, reason="cancelled")
             gone = _ask(client).aurora_gone(key=future.key)
             await asyncio.wait_for(gone, grace + _CONFIRMED_WITHIN)
-        except (OSError, TimeoutError) as error:
+        except Exception as error:
+            # Whatever it is, the cancellation goes on.
             _log.warning(
                 "%s does not confirm that a cancelled agent is gone: %r; a worker ends its agents "
                 "when it loses its scheduler",
