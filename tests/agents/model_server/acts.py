@@ -48,6 +48,13 @@ class Refuse:
 
 
 @dataclass(frozen=True)
+class Break:
+    """Begin to answer, and tell of a failure in the middle of the stream: the status was 200."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True)
 class Hang:
     """Say nothing, and keep the connection."""
 
@@ -57,7 +64,7 @@ class Cut:
     """Begin to answer, and close the connection in the middle."""
 
 
-Act = Say | Call | Refuse | Hang | Cut
+Act = Say | Call | Refuse | Break | Hang | Cut
 
 Script = Callable[[Asked], Act]
 """What to do with a request; called once for each, in the order of their arrival."""

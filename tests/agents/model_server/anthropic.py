@@ -97,6 +97,11 @@ def _stream(act: Say | Call, asked: Asked) -> Iterator[dict[str, object]]:
     yield {"type": "message_stop"}
 
 
+def breaking(failure: Failure, asked: Asked) -> bytes:
+    _, body = refusal(failure)
+    return event(body, "error")
+
+
 def refusal(failure: Failure) -> tuple[int, Body]:
     status, kind, message = _REFUSALS[failure]
     return status, {"type": "error", "error": {"type": kind, "message": message}}

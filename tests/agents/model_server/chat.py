@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from .acts import TOKENS_IN, TOKENS_OUT, Call, Say
+from .acts import TOKENS_IN, TOKENS_OUT, Call, Failure, Say
 from .openai_errors import refusal
 from .protocol import Body, event, words
 from .requests import Asked, count, shell_among, texts
 
-__all__ = ["asked", "events", "refusal", "serves", "whole"]
+__all__ = ["asked", "breaking", "events", "refusal", "serves", "whole"]
 
 _USAGE = {
     "prompt_tokens": TOKENS_IN,
@@ -73,3 +73,8 @@ def events(act: Say | Call, asked: Asked) -> Iterator[bytes]:
     yield event({**head, "choices": [last]})
     yield event({**head, "choices": [], "usage": _USAGE})
     yield event("[DONE]")
+
+
+def breaking(failure: Failure, asked: Asked) -> bytes:
+    _, body = refusal(failure)
+    return event(body)

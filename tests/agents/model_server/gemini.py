@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from .acts import TOKENS_IN, TOKENS_OUT, Call, Failure, Say
@@ -87,6 +88,12 @@ def events(act: Say | Call, asked: Asked) -> Iterator[bytes]:
     for word in before:
         yield event(_reply({"text": word}, asked, None))
     yield event(_reply({"text": last}, asked, "STOP"))
+
+
+def breaking(failure: Failure, asked: Asked) -> bytes:
+    # A document of its own, in the middle of the events.
+    _, body = refusal(failure)
+    return json.dumps(body).encode()
 
 
 def refusal(failure: Failure) -> tuple[int, Body]:

@@ -30,6 +30,9 @@ class Protocol(Shape):
     def refusal(self, failure: Failure) -> tuple[int, Body]:
         """Status and body."""
 
+    def breaking(self, failure: Failure, asked: Asked) -> bytes:
+        """The event that tells of it after the first one of `events`."""
+
 
 def event(data: object, name: str | None = None) -> bytes:
     """A server-sent event."""

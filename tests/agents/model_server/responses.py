@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from .acts import TOKENS_IN, TOKENS_OUT, Call, Say
+from .acts import TOKENS_IN, TOKENS_OUT, Call, Failure, Say
 from .openai_errors import refusal
 from .protocol import Body, event, words
 from .requests import Asked, count, shell_among, texts
 
-__all__ = ["asked", "events", "refusal", "serves", "whole"]
+__all__ = ["asked", "breaking", "events", "refusal", "serves", "whole"]
 
 _USAGE = {
     "input_tokens": TOKENS_IN,
@@ -92,3 +92,13 @@ def _stream(act: Say | Call, asked: Asked) -> Iterator[dict[str, object]]:
         }
     yield {"type": "response.output_item.done", "output_index": 0, "item": item}
     yield {"type": "response.completed", "response": response}
+
+
+def breaking(failure: Failure, asked: Asked) -> bytes:
+    _, body = refusal(failure)
+    told = body["error"]
+    assert isinstance(told, dict)
+    error = {"code": told["code"], "message": told["message"]}
+    response = {**whole(Say(""), asked), "status": "failed", "output": [], "usage": None}
+    failed = {"type": "response.failed", "response": {**response, "error": error}}
+    return event({**failed, "sequence_number": 1}, "response.failed")

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
 from . import anthropic, chat, gemini, responses
-from .acts import Act, Call, Cut, Hang, Refuse, Say, Script
+from .acts import Act, Break, Call, Cut, Failure, Hang, Refuse, Say, Script
 from .protocol import Body, Protocol
 from .requests import Asked
 
@@ -145,12 +145,25 @@ class _Handler(BaseHTTPRequestHandler):
                 owner.pause(None)
                 self.close_connection = True
             case Cut():
-                begun = protocol.events(Say("This answer is"), asked)
-                self._stream(iter([next(begun)]), whole=False)
+                self._stream(iter([self._beginning(protocol, asked)]), whole=False)
+            case Break(failure) if streamed:
+                self._stream(self._broken(protocol, asked, failure))
+            case Break(failure):
+                self._send(*protocol.refusal(failure))
             case Say() | Call() if streamed:
                 self._stream(protocol.events(act, asked), act.pause if isinstance(act, Say) else 0)
             case Say() | Call():
                 self._send(200, protocol.whole(act, asked))
+
+    @staticmethod
+    def _beginning(protocol: Protocol, asked: Asked) -> bytes:
+        return next(iter(protocol.events(Say("This answer is"), asked)))
+
+    def _broken(self, protocol: Protocol, asked: Asked, failure: Failure) -> Iterator[bytes]:
+        yield self._beginning(protocol, asked)
+        # Providers take a while, too; and some clients see it only if it comes alone.
+        self.server.owner.pause(0.3)
+        yield protocol.breaking(failure, asked)
 
     def _send(self, status: int, body: Body, headers: dict[str, str] | None = None) -> None:
         data = json.dumps(body).encode()

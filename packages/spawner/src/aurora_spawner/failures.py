@@ -73,7 +73,8 @@ _SIGNS: tuple[tuple[FailureType, re.Pattern[str]], ...] = tuple(
         ),
         (
             FailureType.CONNECTION,
-            r"connection|unable to connect|network|econn|enotfound|etimedout|could not connect",
+            r"connection|disconnected|unable to connect|network|econn|enotfound|etimedout"
+            r"|could not connect|fetch failed",
         ),
         (FailureType.TIMEOUT, r"time.?out|timed out|deadline"),
         (FailureType.INFERENCE, r"api.?error|model"),

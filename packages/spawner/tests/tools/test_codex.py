@@ -67,7 +67,7 @@ def test_a_command_is_work(kind: str) -> None:
     [
         ("exceeded retry limit, last status: 429 Too Many Requests", FailureType.RATE_LIMIT),
         ("unexpected status 401 Unauthorized", FailureType.AUTH),
-        ("stream disconnected before completion", FailureType.CRASH),
+        ("stream disconnected before completion", FailureType.CONNECTION),
     ],
 )
 def test_a_retry_is_told_at_once(cause: str, kind: FailureType) -> None:
@@ -76,6 +76,14 @@ def test_a_retry_is_told_at_once(cause: str, kind: FailureType) -> None:
     notices, answer = read(STARTED, event, message("Fine."), USAGE)
     assert notices[0] == Retrying(f"codex retries 1/5: {cause}", kind)
     assert answer.error is None
+
+
+def test_it_waits_for_a_network() -> None:
+    """Without a network it waits, however long, and says so: that is a lost connection."""
+    cause = "error sending request"
+    event = {"type": "error", "message": f"Reconnecting... waiting for network ({cause})"}
+    [notice], _ = read(STARTED, event)
+    assert notice == Retrying(f"codex retries waiting for network: {cause}", FailureType.CONNECTION)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,18 @@ def test_without_a_result_it_has_failed() -> None:
             "Attempt 3 failed with status 503. Retrying with backoff...",
             Retrying("gemini retries 3/10: status 503", FailureType.INFERENCE),
         ),
+        (
+            "Attempt 2 failed with 5xx error. Retrying with backoff... Error: 502",
+            Retrying("gemini retries 2/10: status 5xx", FailureType.INFERENCE),
+        ),
+        (
+            "Attempt 1 failed with 429 error (no Retry-After header). Retrying with backoff... E",
+            Retrying("gemini retries 1/10: status 429", FailureType.RATE_LIMIT),
+        ),
+        (
+            "Attempt 1 failed. Retrying with backoff... Error: TypeError: fetch failed",
+            Retrying("gemini retries 1/10: Error: TypeError: fetch failed", FailureType.CONNECTION),
+        ),
     ],
 )
 def test_a_retry_is_told_at_once(line: str, notice: Retrying) -> None:
@@ -146,3 +158,13 @@ async def test_a_real_failure(fake_path) -> None:
     ended = await spawn(SpawnTask("q"), tool="gemini")
     assert (ended.error, ended.exit_code) == ("Quota exceeded", 173)
     assert ended.failure_type is FailureType.RATE_LIMIT
+
+
+def test_an_error_that_its_result_does_not_repeat() -> None:
+    """Where the result gives no reason, the error event before it does, not what a terminal is
+    told."""
+    event = {"type": "error", "message": "Model stream ended without a finish reason."}
+    result = {"type": "result", "status": "error", "stats": {}}
+    _, answer = read(INIT, event, result, stderr="Warning: 256-color support not detected.")
+    assert answer.error == "Model stream ended without a finish reason."
+    assert answer.failure_type == FailureType.INFERENCE

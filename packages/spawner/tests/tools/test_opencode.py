@@ -42,7 +42,16 @@ def test_the_last_step_is_the_answer() -> None:
     notices, answer = read(STEP, text("Looking."), DONE, STEP, text("The "), text("answer."), DONE)
     assert answer == Answer("The answer.", facts=Facts(0.5, 50, 10, "s1"))
     looking, the, rest = (OutputLine("stdout", said) for said in ("Looking.", "The ", "answer."))
-    assert notices == [Worked(), looking, Worked(), the, rest]
+    assert notices == [looking, Worked(), the, rest, Worked()]
+
+
+def test_a_step_that_only_begins_is_no_work() -> None:
+    """A step that a provider breaks off begins again and again: what was done is told by its tools
+    and by its end."""
+    tool = {"type": "tool_use", "sessionID": "s1", "part": {"type": "tool"}}
+    assert read(STEP, STEP)[0] == []
+    assert read(STEP, tool)[0] == [Worked()]
+    assert read(STEP, DONE)[0] == [Worked()]
 
 
 def test_a_price_it_does_not_know() -> None:
@@ -63,6 +72,16 @@ def test_a_retry_is_told_by_the_log(said: str, kind: FailureType) -> None:
     """A line of its log tells of a retry long before the CLI says anything else."""
     (notice,) = get_tool("opencode").reader().aside(LOG.format(said))
     assert notice == Retrying(f"opencode retries: AI_APICallError: {said}", kind)
+
+
+def test_a_retry_of_an_answer_that_was_broken_off() -> None:
+    """A failure that came in the middle of an answer is logged in another form."""
+    line = LOG.replace(
+        'error.error="AI_APICallError: {}"',
+        'error.error.message="Rate limit reached" error.error.type=requests error.error.param=null',
+    )
+    (notice,) = get_tool("opencode").reader().aside(line)
+    assert notice == Retrying("opencode retries: Rate limit reached", FailureType.RATE_LIMIT)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """OpenAI Codex (`codex exec`), in its JSON mode.
 
 How it fails: `turn.failed`, after lines `Reconnecting... 1/5 (cause)` while it tries by itself.
-Without a network it reconnects for ever. It tells neither its model nor a cost, and the tokens of a
+Without a network it reconnects for ever (`Reconnecting... waiting for network (cause)`). It tells neither its model nor a cost, and the tokens of a
 session that goes on are those of the whole session. Its retries can only be turned off in the
 configuration of a provider of the user's own, so it is ended at the first of them where a policy
 wants none.
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from aurora_spawner.detection import Retrying
 from aurora_spawner.events import OutputLine
-from aurora_spawner.failures import classify, retry_after
+from aurora_spawner.failures import FailureType, classify, retry_after
 from aurora_spawner.models import Permissions, SpawnRequest
 from aurora_spawner.tools.adapter import Answer, Facts, Invocation, Notice, Reader, Worked
 from aurora_spawner.tools.jsonlines import failure_of, member, parse_object, text_at, total
@@ -27,7 +27,7 @@ _SANDBOXES: Mapping[Permissions, str] = {
     "full-access": "danger-full-access",
 }
 
-_RECONNECTING = re.compile(r"Reconnecting\.\.\. (\d+/\d+) \((.*)\)", re.DOTALL)
+_RECONNECTING = re.compile(r"Reconnecting\.\.\. (\d+/\d+|waiting for network) \((.*)\)", re.DOTALL)
 
 
 class CodexTool:
@@ -90,8 +90,12 @@ class _CodexReader:
         found = _RECONNECTING.match(message)
         if found is None:
             return ()
-        reason = f"codex retries {found[1]}: {found[2]}"
-        return [Retrying(reason, classify(found[2]), retry_after(found[2]))]
+        count, cause = found.groups()
+        reason = f"codex retries {count}: {cause}"
+        # Whatever stands beside it: nobody was reached.
+        lost = count == "waiting for network"
+        kind = FailureType.CONNECTION if lost else classify(cause)
+        return [Retrying(reason, kind, retry_after(cause))]
 
     def aside(self, text: str) -> Sequence[Notice]:
         return ()

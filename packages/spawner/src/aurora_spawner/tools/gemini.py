@@ -1,12 +1,12 @@
 """Gemini CLI (`gemini -o stream-json`): its prompt on standard input, an event a line.
 
-How it fails: `Attempt N failed with status S. Retrying with backoff...` on standard error, up to 10
-times; then a result with `status: error` and the lower 8 bits of the HTTP status as exit code (429
+How it fails: `Attempt N failed with status S. Retrying with backoff...` on standard error (without a
+status where nobody answered), up to 10 times; then a result with `status: error` and the lower 8 bits of the HTTP status as exit code (429
 is 173). Its retries can only be turned off in a settings file that belongs to root, so it is ended
 at the first of them where a policy wants none. It works in trusted folders only: trust one in
 its interactive mode, or set GEMINI_CLI_TRUST_WORKSPACE=true. It repeats the prompt, and does not
 wait until its output is read: after a prompt of a megabyte, on a busy machine, its result may be
-missing.
+missing. An answer that was broken off and begun again in silence is shown twice, the beginning too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ _MODES: Mapping[Permissions, str] = {
 # What its HTTP library says of a stream that was cut.
 _CUT = "[API Error: terminated]"
 
-_RETRYING = re.compile(r"Attempt (\d+) failed with status (\d{3})\. Retrying")
+_RETRYING = re.compile(
+    r"Attempt (\d+) failed(?: with (?:status )?(\d{3}|5xx)\b[^.]*)?\. Retrying with backoff\.\.\."
+)
 
 # Its own exit codes; from 144 on they are an HTTP status less 256.
 _BY_EXIT = {
@@ -79,6 +81,7 @@ class _GeminiReader:
         self._texts: list[str] = []
         self._begin: dict[str, object] = {}
         self._result: dict[str, object] = {}
+        self._error: str | None = None
         self._tools: set[str] = set()
 
     def line(self, text: str) -> Sequence[Notice]:
@@ -98,6 +101,8 @@ class _GeminiReader:
             case "tool_result":
                 self._tools.discard(str(event.get("tool_id")))
                 return [Worked(len(self._tools))]
+            case "error":
+                self._error = text_at(event, "message")
             case "result":
                 self._result = event
         return ()
@@ -106,8 +111,14 @@ class _GeminiReader:
         found = _RETRYING.match(text)
         if found is None:
             return ()
-        reason = f"gemini retries {found[1]}/10: status {found[2]}"
-        kind = classify_status(int(found[2])) or classify(text)
+        attempt, status = found.groups()
+        if status is None:
+            # Nobody answered: there is nothing else that it tries again without a status.
+            cause = text[found.end() :].strip()
+            reason = f"gemini retries {attempt}/10: {cause}"
+            return [Retrying(reason, FailureType.CONNECTION)]
+        kind = classify_status(500 if status == "5xx" else int(status)) or classify(text)
+        reason = f"gemini retries {attempt}/10: status {status}"
         return [Retrying(reason, kind, retry_after(text))]
 
     def answer(self, exit_code: int, stdout: str, stderr: str) -> Answer:
@@ -123,7 +134,8 @@ class _GeminiReader:
             return Answer(text, facts=facts)
         if exit_code == 0 and not self._result:
             return Answer(text, "gemini ended without a result", facts=facts)
-        message = str(member(self._result, "error", "message") or stderr.strip() or "gemini failed")
+        told = text_at(self._result, "error", "message") or self._error
+        message = told or stderr.strip() or "gemini failed"
         status = exit_code + 256 if exit_code >= _FIRST_STATUS else None
         if message == _CUT:
             return Answer(text, message, FailureType.CONNECTION, facts)

@@ -34,8 +34,10 @@ _DENIED: Mapping[Permissions, tuple[str, ...]] = {
     "full-access": (),
 }
 
+# The second form is of an error that came in the middle of an answer.
 _STREAM_ERROR = re.compile(
-    r'timestamp=\S+ level=ERROR run=\w+ message="stream error" .*error\.error="(.*)"'
+    r'timestamp=\S+ level=ERROR run=\w+ message="stream error" '
+    r'.*error\.error(?:\.message)?="(.*?)"(?: error\.|$)'
 )
 
 # The log tells of every error; of others than these the tool does not try again.
@@ -87,10 +89,13 @@ class _OpencodeReader:
         match event.get("type"):
             case "step_start":
                 # The answer is what the last step says; earlier ones talk about their work.
+                # Nothing is done yet: a stream that was cut begins its step again.
                 self._texts.clear()
+            case "tool_use":
                 return [Worked()]
             case "step_finish":
                 self._steps.append(event.get("part"))
+                return [Worked()]
             case "text":
                 said = str(member(event, "part", "text") or "")
                 self._texts.append(said)
