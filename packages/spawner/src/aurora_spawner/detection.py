@@ -121,6 +121,7 @@ class Watch:
     """
 
     __slots__ = (
+        "_checked",
         "_deadline",
         "_idle_warned",
         "_last_activity",
@@ -140,6 +141,7 @@ class Watch:
         self._rules = rules
         self._started = started
         self._last_activity = started
+        self._checked = started
         self._deadline = started + rules.timeout
         self._spoke = False
         self._idle_warned = False
@@ -195,13 +197,18 @@ class Watch:
         self._started += seconds
         self._deadline += seconds
         self._last_activity += seconds
+        self._checked += seconds
 
     def due(self) -> float:
-        """The time at which `check` has to be asked next."""
+        """The time at which `check` has to be asked next, whatever is seen until then."""
+        due = self._deadline
         limit = self._silence_limit()
-        if limit is None or self._idle_warned:
-            return self._deadline
-        return min(self._deadline, self._last_activity + limit)
+        if limit is not None and not self._idle_warned:
+            due = min(due, self._last_activity + limit)
+        if self._rules.idle_limit is not None:
+            # Silence that is healthy now may count from any moment on: a tool has ended, say.
+            due = min(due, self._checked + self._rules.idle_limit)
+        return due
 
     def _silence_limit(self) -> float | None:
         """How long it may be silent now, seconds; None for ever."""
@@ -213,6 +220,7 @@ class Watch:
     def check(self, now: float) -> Detection | None:
         """Say whether silence or the deadline ends the attempt now."""
         rules = self._rules
+        self._checked = now
         if now >= self._deadline:
             # Activity moves the deadline to one further `timeout` after it was last seen.
             active = now if self._tools_running else self._last_activity
@@ -221,7 +229,7 @@ class Watch:
                 waited = self._deadline - self._started
                 return self._over(f"Timeout after {waited:g}s")
         limit = self._silence_limit()
-        if limit is not None and now - self._last_activity >= limit:
+        if limit is not None and now >= self._last_activity + limit:
             silence = f"no output for {limit:g}s"
             if not rules.idle_warns:
                 return self._over(f"Early detection: {silence}")
