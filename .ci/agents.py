@@ -2,7 +2,8 @@
 
     python .ci/agents.py [PYTEST ARGUMENT ...]
 
-Installs those of `agents.toml` into `.agents`, and runs `tests/agents` in a network namespace that
+Installs those of `agents.toml` into `.agents`, and runs `tests/agents`, or those of it that the
+arguments name, in a network namespace that
 has nothing but loopback, with an environment that has nothing but a PATH and an empty home. It
 fails if a CLI or a namespace is not to be had: whoever asks for this wants it to have happened.
 """
@@ -32,6 +33,7 @@ BINARIES = (PLACE / "bin", PLACE / "npm" / "node_modules" / ".bin", PLACE / "pip
 LIMIT = 900
 
 INSIDE = "--inside"
+TESTS = "tests/agents"
 
 # From linux/sockios.h and linux/if.h.
 SIOCSIFFLAGS = 0x8914
@@ -48,7 +50,9 @@ def main(arguments: list[str]) -> None:
     """Install, go where there is no network, test."""
     if arguments[:1] == [INSIDE]:
         bring_up_loopback()
-        os.execv(sys.executable, [sys.executable, "-m", "pytest", "tests/agents", *arguments[1:]])
+        named = any(argument.startswith(TESTS) for argument in arguments)
+        paths = [] if named else [TESTS]
+        os.execv(sys.executable, [sys.executable, "-m", "pytest", *paths, *arguments[1:]])
     install()
     unshare = ("unshare", "--map-root-user", "--net")
     if subprocess.run([*unshare, "true"], check=False).returncode != 0:

@@ -23,6 +23,9 @@ from .workplace import Workplace
 
 PLACE = os.environ.get("AURORA_AGENTS")
 
+# What a test records about how soon something was known, and how the table says it.
+SAYINGS = {"known": "{:.1f}", "goes on": "{:.1f}, goes on"}
+
 if PLACE is None:
     collect_ignore_glob = ["test_*.py"]
 
@@ -67,19 +70,21 @@ def cli(request: pytest.FixtureRequest) -> Cli:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How long it took to know how each CLI failed, as a table for the README."""
+    """How soon it was known how each CLI failed: a table for the README, in a file too."""
     seconds: dict[str, dict[str, str]] = defaultdict(dict)
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:
-            if name == "known":
+            if name in SAYINGS:
                 tool, mode, after = value
-                seconds[mode][tool] = f"{after:.1f} s"
-    if not seconds:
+                seconds[mode][tool] = SAYINGS[name].format(after)
+    if not seconds or PLACE is None:
         return
-    terminalreporter.section("seconds until it is known")
     names = [cli.name for cli in CLIS]
-    terminalreporter.write_line(f"| | {' | '.join(names)} |")
-    terminalreporter.write_line(f"|---|{'---|' * len(names)}")
-    for mode, by_tool in seconds.items():
-        cells = " | ".join(by_tool.get(name, "-") for name in names)
-        terminalreporter.write_line(f"| {mode} | {cells} |")
+    lines = [f"| the provider | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for mode, by_tool in sorted(seconds.items()):
+        lines.append(f"| {mode} | {' | '.join(by_tool.get(name, '-') for name in names)} |")
+    file = Path(PLACE) / "seconds.md"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    terminalreporter.section(f"seconds until it is known ({file})")
+    for line in lines:
+        terminalreporter.write_line(line)

@@ -1,10 +1,10 @@
 """OpenAI Codex (`codex exec`), in its JSON mode.
 
 How it fails: `turn.failed`, after lines `Reconnecting... 1/5 (cause)` while it tries by itself.
-Without a network it reconnects for ever (`Reconnecting... waiting for network (cause)`). It tells neither its model nor a cost, and the tokens of a
-session that goes on are those of the whole session. Its retries can only be turned off in the
-configuration of a provider of the user's own, so it is ended at the first of them where a policy
-wants none.
+Without a network it goes on for ever (`Reconnecting... waiting for network (cause)`). It tells
+neither its model nor a cost, and the tokens of a session that goes on are those of the whole
+session. Its retries can only be turned off in the configuration of a provider of the user's own, so
+it is ended at the first of them where a policy wants none.
 """
 
 from __future__ import annotations

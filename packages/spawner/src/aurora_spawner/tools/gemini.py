@@ -1,12 +1,13 @@
 """Gemini CLI (`gemini -o stream-json`): its prompt on standard input, an event a line.
 
-How it fails: `Attempt N failed with status S. Retrying with backoff...` on standard error (without a
-status where nobody answered), up to 10 times; then a result with `status: error` and the lower 8 bits of the HTTP status as exit code (429
-is 173). Its retries can only be turned off in a settings file that belongs to root, so it is ended
-at the first of them where a policy wants none. It works in trusted folders only: trust one in
-its interactive mode, or set GEMINI_CLI_TRUST_WORKSPACE=true. It repeats the prompt, and does not
-wait until its output is read: after a prompt of a megabyte, on a busy machine, its result may be
-missing. An answer that was broken off and begun again in silence is shown twice, the beginning too.
+How it fails: `Attempt N failed with status S. Retrying with backoff...` on standard error (without
+a status where nobody answered), up to 10 times; then a result with `status: error` and the lower 8
+bits of the HTTP status as exit code (429 is 173). Its retries can only be turned off in a settings
+file that belongs to root, so it is ended at the first of them where a policy wants none. It works
+in trusted folders only: trust one in its interactive mode, or set GEMINI_CLI_TRUST_WORKSPACE=true.
+It repeats the prompt, and does not wait until its output is read: after a prompt of a megabyte, on
+a busy machine, its result may be missing. An answer that is broken off is begun again in silence,
+up to three times, and what was shown of it stays.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from aurora_spawner.events import OutputLine
 from aurora_spawner.failures import FailureType, classify, classify_status, retry_after
 from aurora_spawner.models import Permissions, SpawnRequest
 from aurora_spawner.tools.adapter import Answer, Facts, Invocation, Notice, Reader, Worked
-from aurora_spawner.tools.jsonlines import failure_of, member, parse_object, text_at, total
+from aurora_spawner.tools.jsonlines import failure_of, parse_object, text_at, total
 
 __all__ = ["GeminiTool"]
 
@@ -34,7 +35,7 @@ _MODES: Mapping[Permissions, str] = {
 _CUT = "[API Error: terminated]"
 
 _RETRYING = re.compile(
-    r"Attempt (\d+) failed(?: with (?:status )?(\d{3}|5xx)\b[^.]*)?\. Retrying with backoff\.\.\."
+    r"Attempt (\d+) failed(?: with (?:status )?(\d{3}|5xx)\b[^.]*)?\. Retrying(?: with backoff\.\.\.)?"
 )
 
 # Its own exit codes; from 144 on they are an HTTP status less 256.
