@@ -35,7 +35,8 @@ _MODES: Mapping[Permissions, str] = {
 _CUT = "[API Error: terminated]"
 
 _RETRYING = re.compile(
-    r"Attempt (\d+) failed(?: with (?:status )?(\d{3}|5xx)\b[^.]*)?\. Retrying(?: with backoff\.\.\.)?"
+    r"Attempt (\d+) failed(?: with (?:status )?(\d{3}|5xx)\b[^.]*)?\. "
+    r"Retrying(?: with backoff\.\.\.)?"
 )
 
 # Its own exit codes; from 144 on they are an HTTP status less 256.
