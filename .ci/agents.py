@@ -3,9 +3,9 @@
     python .ci/agents.py [PYTEST ARGUMENT ...]
 
 Installs those of `agents.toml` into `.agents`, and runs `tests/agents`, or those of it that the
-arguments name, in a network namespace that
-has nothing but loopback, with an environment that has nothing but a PATH and an empty home. It
-fails if a CLI or a namespace is not to be had: whoever asks for this wants it to have happened.
+arguments name, in a network namespace that has nothing but loopback, with an environment that has
+nothing but a PATH and an empty home. It fails if a CLI or a namespace is not to be had: whoever
+asks for this wants it to have happened.
 """
 
 from __future__ import annotations

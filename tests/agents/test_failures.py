@@ -86,9 +86,9 @@ MODES = (
 # Those that tell what the provider asks for; the others only that there is a limit.
 TELL_RETRY_AFTER = (CLAUDE,)
 
-# A limit costs this many requests at most: llm's client tries three times in silence, opencode
-# asks for a title beside.
-REQUESTS = {LLM: 3, OPENCODE: 4}
+# A limit costs this many requests at most: llm's client tries three times in silence, gemini begins
+# a broken answer four times, opencode asks for a title beside.
+REQUESTS = {LLM: 3, GEMINI: 4, OPENCODE: 4}
 
 GOES_ON = [(cli, mode) for mode in MODES for cli in mode.patient]
 ENDS = [(cli, mode) for mode in MODES for cli in CLIS if cli not in mode.patient]

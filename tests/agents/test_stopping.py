@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from aurora_spawner import Policy, SpawnTask, spawn
+from aurora_spawner import FailureType, Policy, SpawnTask, spawn
 
 from .clis import CLAUDE, CODEX, GEMINI, OPENCODE, Cli
 from .model_server import Act, Asked, Call, ModelServer, Say
@@ -107,6 +107,35 @@ def test_the_program_is_ended(
         running.kill()
         running.communicate()
     assert workplace.left_after(seconds=5) == []
+
+
+@with_tools
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
+def test_the_agent_is_ended_by_somebody_else(
+    cli: Cli, how: signal.Signals, serve: Serve, workplace: Workplace
+) -> None:
+    """F17, F21: when somebody else ends the CLI while its tool runs, out of memory for example,
+    that is a failure, and its shell and what that put aside go with it."""
+    server = serve(at_work)
+
+    async def main() -> None:
+        running = asyncio.create_task(spawn(task(cli, server, workplace)))
+        await begun(workplace)
+        for pid in workplace.left():
+            if parent_of(pid) == os.getpid():
+                os.kill(pid, how)
+        result = await running
+        assert not result.success
+        if how is signal.SIGKILL:
+            assert (result.error, result.failure_type) == ("killed by SIGKILL", FailureType.CRASH)
+        assert workplace.left() == []
+
+    asyncio.run(main())
+
+
+def parent_of(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    return int(stat.rpartition(")")[2].split()[1])
 
 
 def test_what_is_left_can_be_seen(workplace: Workplace) -> None:
