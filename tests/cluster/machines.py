@@ -17,6 +17,9 @@ SLOTS = 2
 QUICK = {"distributed.comm.timeouts.tcp": "11s", "distributed.comm.timeouts.connect": "5s"}
 _QUICK = {f"DASK_{name.upper().replace('.', '__')}": value for name, value in QUICK.items()}
 
+# Should nobody be left to end a scheduler, it ends itself, and its workers with it.
+_ORPHANED = ("--idle-timeout", "10 minutes")
+
 
 def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for something that takes as long as the machine takes."""
@@ -50,7 +53,16 @@ class Machines:
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self.start(
             "scheduler",
-            ("--host", host, "--port", "0", "--dashboard-address", "127.0.0.1:0", *more),
+            (
+                "--host",
+                host,
+                "--port",
+                "0",
+                "--dashboard-address",
+                "127.0.0.1:0",
+                *_ORPHANED,
+                *more,
+            ),
         )
         self.address = ""
         until(self._listens)
