@@ -67,7 +67,7 @@ def subgoal_lines(subgoal: Mapping[str, Any], glyphs: Glyphs) -> Iterator[Text]:
     for stretch in subgoal["history"]:
         if stretch["kind"] in _ASKED:
             yield from _asked(stretch, agent)
-    if changes := subgoal["changes"]:
+    if changes := subgoal.get("changes"):
         yield Text(f"  {_changed(subgoal)} in the branch {safe_line(changes['branch'])}")
         yield from (Text(f"    {safe_line(file)}", style="dim") for file in changes["files"])
     for warning in subgoal["warnings"]:
@@ -111,7 +111,7 @@ def _said(subgoal: Mapping[str, Any]) -> str:
 
 
 def _changed(subgoal: Mapping[str, Any]) -> str:
-    changes = subgoal["changes"]
+    changes = subgoal.get("changes")
     return changed_words(len(changes["files"])) if changes else ""
 
 
