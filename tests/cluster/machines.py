@@ -48,6 +48,7 @@ class Machines:
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._folder = folder
+        self._host = host
         self._environment = {**os.environ, **_QUICK, **environment}
         self._started: list[subprocess.Popen[bytes]] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
@@ -93,11 +94,13 @@ class Machines:
         self, name: str, slots: int = SLOTS, *, more: Sequence[str] = (), inside: Sequence[str] = ()
     ) -> None:
         """Start a worker, without waiting for it."""
+        # Without a host it would listen to every network there is.
+        here = () if inside else ("--host", self._host)
         self.workers[name] = self.start(
             "worker",
             (
                 *(self.address, "--name", name, "--no-nanny", "--no-dashboard"),
-                *("--nthreads", str(slots), "--local-directory", str(self._folder), *more),
+                *("--nthreads", str(slots), "--local-directory", str(self._folder), *here, *more),
             ),
             name=name,
             inside=inside,

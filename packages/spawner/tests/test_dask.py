@@ -274,16 +274,19 @@ def test_whoever_gives_up_waiting_takes_no_place() -> None:
 def test_a_cluster_of_this_machine_runs_agents() -> None:
     """Without an address there is a cluster for as long as the block lasts, on loopback alone."""
 
+    own = psutil.Process()
+    # Other tests may have servers of their own.
+    before = set(own.children(recursive=True))
+
     async def main() -> None:
         async with DaskRunner(slots=2) as runner:
             assert runner.slots == 2
             tasks = [SpawnTask(str(number), command=("cat",)) for number in range(6)]
             results = await spawn_parallel(tasks, 6, runner=runner)
             assert [result.output for result in results] == list("012345")
-            own = psutil.Process()
             listening = [
                 socket.laddr.ip
-                for process in (own, *own.children(recursive=True))
+                for process in (own, *(set(own.children(recursive=True)) - before))
                 for socket in process.net_connections("tcp")
                 if socket.status == psutil.CONN_LISTEN
             ]
