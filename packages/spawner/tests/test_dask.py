@@ -273,7 +273,6 @@ def test_whoever_gives_up_waiting_takes_no_place() -> None:
 
 def test_a_cluster_of_this_machine_runs_agents() -> None:
     """Without an address there is a cluster for as long as the block lasts, on loopback alone."""
-
     own = psutil.Process()
     # Other tests may have servers of their own.
     before = set(own.children(recursive=True))
