@@ -50,7 +50,7 @@ class Machines:
         self._folder = folder
         self._host = host
         self._environment = {**os.environ, **_QUICK, **environment}
-        self._started: list[subprocess.Popen[bytes]] = []
+        self.started: list[subprocess.Popen[bytes]] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self.start(
             "scheduler",
@@ -87,7 +87,7 @@ class Machines:
                 cwd=self._folder,
                 env=self._environment,
             )
-        self._started.append(process)
+        self.started.append(process)
         return process
 
     def begin_worker(
@@ -130,7 +130,7 @@ class Machines:
     def close(self) -> None:
         """End all of it; what a test stopped goes on to its end."""
         # The scheduler last: a worker that closes tells it so.
-        for crew in (list(self.workers.values()), self._started):
+        for crew in (list(self.workers.values()), self.started):
             for process in crew:
                 if process.poll() is None:
                     process.send_signal(signal.SIGCONT)
