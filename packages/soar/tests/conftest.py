@@ -144,6 +144,7 @@ class Command:
 
     folder: Path
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    code: str = "from aurora_soar.cli import main; main()"
 
     def __post_init__(self) -> None:
         (self.folder / "bin").mkdir()
@@ -171,9 +172,8 @@ class Command:
             "PATH": str(self.folder / "bin"),
             **options.pop("env", {}),
         }
-        code = "from aurora_soar.cli import main; main()"
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code, *arguments],
+            [sys.executable, "-P", "-c", self.code, *arguments],
             env=environment,
             **{
                 "cwd": self.folder,

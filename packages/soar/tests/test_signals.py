@@ -35,6 +35,18 @@ PLAN = '''
     id = "late"
 '''
 
+# Put before the command: Ctrl-C comes while it is still being imported.
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "PLACE":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
 
 def outcomes(soar: Command) -> dict[str, str]:
     """What the results file says of each subgoal."""
@@ -109,3 +121,11 @@ def test_an_ignored_hangup_stays_ignored(soar: Command) -> None:
     (soar.folder / "go").touch()
     process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("place", ["typer", "aurora_soar.phases"])
+def test_ctrl_c_before_it_has_begun_ends_it_without_a_word(place: str, soar: Command) -> None:
+    """F28: interrupted while it imports what it needs, the command ends with 130, no traceback."""
+    soar.code = INTERRUPTED.replace("PLACE", place) + soar.code
+    ended = soar.run("run", soar.plan(PLAN.format(second="deaf")))
+    assert (ended.code, ended.out, ended.err) == (130, "", "")

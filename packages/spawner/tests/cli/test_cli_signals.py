@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 WORK = "echo $$ > {}.pid; while test -e {}.pid; do sleep 0.05; done"
 DEAF = "trap '' TERM; echo $$ > {}.pid; while test -e {}.pid; do sleep 0.05; done"
 
+# Put before the command: Ctrl-C comes while it is still being imported.
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "PLACE":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
 
 def wait_for_words(process: subprocess.Popen[bytes], words: str) -> None:
     """Read standard error up to a line with these words."""
@@ -264,3 +276,11 @@ def test_ctrl_c_on_a_terminal_reaches_no_agent(spawn: Command) -> None:
         assert screen.process.wait(60) == 130
         text = screen.rest()
     assert b"1 ok" in text
+
+
+@pytest.mark.parametrize("place", ["typer", "aurora_spawner.cli.options"])
+def test_ctrl_c_before_it_has_begun_ends_it_without_a_word(place: str, spawn: Command) -> None:
+    """F28: interrupted while it imports what it needs, the command ends with 130, no traceback."""
+    spawn.argv = (*spawn.argv[:3], INTERRUPTED.replace("PLACE", place) + spawn.argv[3])
+    ended = spawn("--", "true", ":::", "a")
+    assert (ended.code, ended.out, ended.err) == (130, b"", "")

@@ -1,5 +1,5 @@
 """The command `aurora-soar`."""
 
-from aurora_soar.cli.app import main
+from aurora_soar.cli.entry import main
 
 __all__ = ["main"]

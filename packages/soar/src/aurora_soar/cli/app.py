@@ -26,7 +26,7 @@ from aurora_soar.cli.commands import (
 )
 from aurora_spawner import give_streams, report_bug
 
-__all__ = ["app", "main"]
+__all__ = ["app", "start"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,7 +44,7 @@ results are kept in .aurora/runs, and shown by `aurora-soar show`.
 )
 
 
-def main() -> None:
+def start() -> None:
     """Run the command that the arguments name, and exit."""
     give_streams()
     try:
