@@ -248,7 +248,7 @@ def main(arguments: list[str]) -> None:
 
     Arguments: `lifeline TABLE WORD` is a helper beside a program: its lifeline is standard input.
     `ancestor TABLE WORD WORKER LIFELINE STATUS` is the parent of a command's worker: it also
-    reaps, and writes the worker's wait status as text to STATUS.
+    reaps, and when nothing is left writes the worker's wait status as text to STATUS.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
@@ -258,13 +258,17 @@ def main(arguments: list[str]) -> None:
         _end_what_is_left(int(table), word.encode(), None)
     else:
         worker, lifeline, status = map(int, more)
-        _stand_above(worker, lifeline, status)
+        ended = _stand_above(worker, lifeline)
         _end_what_is_left(int(table), word.encode(), os.getpid())
         _reap(0)
+        if ended is not None:
+            # Last, because without it the relay ends what is left; it may well be gone itself.
+            with contextlib.suppress(OSError):
+                os.write(status, f"{ended}\n".encode())
 
 
-def _stand_above(worker: int, lifeline: int, status: int) -> None:
-    """Reap until the worker or the one who holds the lifeline is gone."""
+def _stand_above(worker: int, lifeline: int) -> int | None:
+    """Reap until the worker or the one who holds the lifeline is gone; the worker's wait status."""
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
@@ -277,13 +281,10 @@ def _stand_above(worker: int, lifeline: int, status: int) -> None:
     while True:
         ended = _reap(worker)
         if ended is not None:
-            # Whoever wanted to know may be gone as well; what is left is to be ended all the same.
-            with contextlib.suppress(OSError):
-                os.write(status, f"{ended}\n".encode())
-            return
+            return ended
         for descriptor, _ in waiting.poll():
             if descriptor == lifeline:
-                return
+                return None
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
 

@@ -4,6 +4,7 @@ stays told."""
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aurora_spawner import descendants
 from aurora_spawner.testing import FakeAgent, survivors
 
 pytest.importorskip("typer")
@@ -20,6 +22,13 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="subreapers are 
 
 if TYPE_CHECKING:
     Command = Any
+
+# Becomes a subreaper, as an ancestor is, and then the program of its arguments.
+SUBREAPER = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 def family(process: subprocess.Popen[bytes]) -> dict[str, int]:
@@ -74,3 +83,33 @@ def test_nothing_outlives_a_killed_command(spawn: Command, killed: tuple[str, ..
         assert time.monotonic() - began < 5, f"left: {left}"
         time.sleep(0.01)
     assert process.wait(60) == -signal.SIGKILL
+
+
+def test_the_ancestor_tells_the_end_only_when_nobody_is_left(tmp_path: Path) -> None:
+    """F26: an ancestor that is killed at its work has not told of the worker's end, so that the relay
+    ends what is left."""
+    pids = tmp_path / "pids"
+    crowd = " & ".join([shlex.join(nasty(pids).argv())] * 5)
+    told, status = os.pipe()
+    table = os.memfd_create("table")
+    os.ftruncate(table, descendants.TABLE_SLOTS * 4)
+    # The worker is the child of what becomes the ancestor; its agents come to the ancestor.
+    script = f'sh -c "{crowd} & exec sleep 60" & exec "$@" $! 0 {status}'
+    program = (sys.executable, "-I", "-S", descendants.__file__, "ancestor", str(table), "word")
+    become_subreaper = (sys.executable, "-c", SUBREAPER, "sh", "-c", script, "sh", *program)
+    with subprocess.Popen(
+        become_subreaper, stdin=subprocess.PIPE, pass_fds=(table, status), text=True
+    ) as ancestor:
+        os.close(status)
+        try:
+            while not pids.exists() or len(survivors(pids)) < 20:
+                assert ancestor.poll() is None
+                time.sleep(0.01)
+            children = Path(f"/proc/{ancestor.pid}/task/{ancestor.pid}/children")
+            os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+            assert os.read(told, 100) == b"9\n"
+            assert survivors(pids) == ()
+        finally:
+            ancestor.kill()
+            os.close(told)
+            os.close(table)
