@@ -5,6 +5,8 @@ PYTHON ?=
 # How many runs are simulated, and the seed of the first.
 RUNS ?= 100000
 FIRST ?= 0
+# Attack for how long, or replay one attack by its seed: CHAOS=12345.
+CHAOS ?= --seconds 60
 # Flags for every benchmark (--quick; --save keeps the run), and a suffix for a second run.
 BENCH ?=
 AGAIN ?=
@@ -21,7 +23,7 @@ EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli,dask]'
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak compare check agents cluster bench mutants isolated build release pins \
+.PHONY: help run test soak compare check agents cluster chaos bench mutants isolated build release pins \
 	clean
 
 help: ## List what can be made
@@ -49,6 +51,9 @@ agents: $(VENV) ## Test with the real agent CLIs, in a namespace without a netwo
 cluster: $(VENV) ## Break clusters of real processes, in a namespace of their own (needs iproute2)
 	@$(IN_VENV) AURORA_CLUSTER=yes unshare --map-root-user --net \
 		sh -c 'ip link set lo up && exec pytest -n 2 tests/cluster'
+
+chaos: $(VENV) ## Attack real runs: kills, full disks, lack of everything; CHAOS='--seconds 600'
+	@$(IN_VENV) unshare --map-root-user --mount python -m tests.chaos $(CHAOS)
 
 bench: $(VENV) ## Run every benchmark beside its peers; the tables as JSON in .bench: BENCH='--quick'
 	@$(IN_VENV) python -m pip install --quiet --constraint $(PINS) --group bench

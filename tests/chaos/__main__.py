@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("seed", nargs="?", type=int, help="replay this one")
     parser.add_argument("--seconds", type=float, default=60.0, help="when to begin no more")
     parser.add_argument("--target", choices=TARGETS, help="this one only")
-    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count(), help="at once")
+    parser.add_argument("-j", "--jobs", type=int, default=2 * (os.cpu_count() or 1), help="at once")
     options = parser.parse_args()
     if options.seed is not None:
         experiment = draw(options.seed)
@@ -64,8 +64,13 @@ def many(seconds: float, jobs: int, target: Target | None) -> list[Verdict]:
                 experiment = next(experiments)
                 running[pool.submit(conduct, experiment)] = experiment
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                verdicts.append(future.result())
-                tell(running.pop(future), verdicts[-1])
+                experiment = running.pop(future)
+                try:
+                    verdicts.append(future.result())
+                except Exception as error:
+                    error.add_note(f"replay: make chaos CHAOS={experiment.seed}")
+                    raise
+                tell(experiment, verdicts[-1])
     return verdicts
 
 

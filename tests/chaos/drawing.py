@@ -124,7 +124,11 @@ def _agents(die: random.Random, target: Target) -> tuple[Agent, ...]:
 
 
 def _round(die: random.Random, target: Target, disk: int | None) -> Round:
-    faults = [_fault(die, target) for _ in range(die.randint(1, 6))]
+    parts = _PARTS[target]
+    if target == "library":
+        # Two that outlive each other's death, and not a death of both at once.
+        parts = (die.choice(parts),)
+    faults = [_fault(die, target, parts) for _ in range(die.randint(1, 6))]
     if disk is not None:
         faults += [Fault(_moment(die), what) for what in ("fill the disk", "free the disk")]
     (reader,) = die.choices(("eager", "slow", "gone"), (6, 2, 1))
@@ -137,9 +141,8 @@ def _moment(die: random.Random) -> float:
     return round(die.expovariate(1.5), 3)
 
 
-def _fault(die: random.Random, target: Target) -> Fault:
-    parts = _PARTS[target]
-    first, last = parts[0], "worker"
+def _fault(die: random.Random, target: Target, parts: tuple[str, ...]) -> Fault:
+    first, last = _PARTS[target][0], "worker"
     # What is done, whom to, and how often beside the others.
     possible = [
         ("kill an agent", "", 4),
@@ -149,10 +152,10 @@ def _fault(die: random.Random, target: Target) -> Fault:
         ("take time from an agent", "", 1),
         ("kill", die.choice(parts), 3),
         ("stop", die.choice(parts), 1),
-        ("interrupt", first, 1),
-        ("terminate", first, 1),
         ("take descriptors from", last, 1),
     ]
+    if first in parts:
+        possible += [("interrupt", first, 1), ("terminate", first, 1)]
     if target == "cluster":
         possible += [("kill", die.choice(MACHINES), 3), ("stop", die.choice(MACHINES), 1)]
     ((what, whom, _),) = die.choices(possible, [weight for _, _, weight in possible])

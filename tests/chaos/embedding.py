@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aurora_spawner import SpawnResult, SpawnTask, spawn
+from aurora_spawner import SpawnError, SpawnResult, SpawnTask, spawn
 from aurora_spawner.journal import Journal, content_of, resumed
 
 
@@ -45,4 +45,9 @@ async def main(tasks: Path, journal: Path, jobs: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    try:
+        asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (SpawnError, OSError) as error:
+        sys.exit(f"embedding: {error}")
