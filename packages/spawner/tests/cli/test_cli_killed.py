@@ -86,7 +86,7 @@ def test_nothing_outlives_a_killed_command(spawn: Command, killed: tuple[str, ..
 
 
 def test_the_ancestor_tells_the_end_only_when_nobody_is_left(tmp_path: Path) -> None:
-    """F26: an ancestor that is killed at its work has not told of the worker's end, so that the relay
+    """F26: an ancestor killed at its work has not told of the worker's end, so that the relay
     ends what is left."""
     pids = tmp_path / "pids"
     crowd = " & ".join([shlex.join(nasty(pids).argv())] * 5)
