@@ -11,6 +11,7 @@ import os
 import pprint
 import random
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -36,7 +37,6 @@ def main() -> int:
         experiment = draw(options.seed)
         pprint.pp(experiment, width=120)
         verdict = conduct(experiment)
-        print(verdict.errors)
         tell(experiment, verdict)
         return conclude([verdict])
     return conclude(many(options.seconds, options.jobs, options.target))
@@ -84,7 +84,7 @@ def tell(experiment: Experiment, verdict: Verdict) -> None:
         f"{verdict.answers:2} answers, {verdict.seconds:4.1f} s  {hits}"
     )
     if verdict.broken:
-        print(*(f"       {line}" for line in verdict.broken), sep="\n")
+        print(textwrap.indent("\n".join([*verdict.broken, verdict.errors[:5000]]), " " * 7))
         print(f"       replay: make chaos CHAOS={experiment.seed}; its files: {verdict.folder}")
     sys.stdout.flush()
 

@@ -13,6 +13,10 @@ from .targets import Told
 __all__ = ["Seen", "broken_promises", "outcomes"]
 
 
+# Where commands begin. A traceback without it is of Python's own start, or of somebody's program.
+_BEGINS = "/cli/entry.py"
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What was seen of one round.
@@ -70,9 +74,8 @@ def _in_a_round(experiment: Experiment, before: Seen, seen: Seen) -> Iterator[st
         yield "it did not end"
     for line in seen.left:
         yield f"left running: {line}"
-    # A program of somebody's own may well end with one.
-    if "Traceback" in seen.errors and experiment.target != "library":
-        yield "a traceback instead of an error"
+    if seen.exit_code == 70 or ("Traceback" in seen.errors and _BEGINS in seen.errors):
+        yield "a bug, told as one"
     if seen.most_at_once is not None and seen.most_at_once > experiment.jobs:
         yield f"{seen.most_at_once} agents at once, {experiment.jobs} allowed"
     for name in before.kept:
