@@ -17,7 +17,7 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 __all__ = [
@@ -26,12 +26,15 @@ __all__ = [
     "Process",
     "bears",
     "end_all",
+    "ids",
     "last_process_id",
     "line_of",
+    "look",
     "main",
     "processes",
     "read_table",
     "send",
+    "words",
 ]
 
 COOKIE = "AURORA_SPAWN_COOKIE"
@@ -41,9 +44,6 @@ TABLE_SLOTS = 32 * 1024
 """Slots of the table of running groups: as many as there can be processes by default."""
 
 _SLOT = struct.Struct("i")
-
-# A miss costs a fifth of a look, and a list of all ids as much as fifty misses.
-_FEW = 100
 
 # A killed process is gone within a millisecond; one in uninterruptible sleep may take for ever.
 _GONE_WITHIN = 0.25
@@ -73,34 +73,25 @@ class Process(NamedTuple):
     name: str
 
 
-def processes(since: int = 0, but: Container[int] = ()) -> Iterator[Process]:
-    """Every process that can be seen, zombies left out; none where there is no /proc.
+def ids() -> Iterator[int]:
+    """The id of every process that can be seen; none where there is no /proc."""
+    try:
+        entries = os.listdir("/proc")
+    except OSError:
+        return
+    yield from (int(entry) for entry in entries if entry.isdigit())
 
-    Args:
-        since: Leave out those that are older than the process of this id: ids only grow, until
-            they start anew.
-        but: Ids to leave out unlooked.
-    """
-    for pid in _ids(since):
-        found = None if pid in but else _look(pid)
+
+def processes() -> Iterator[Process]:
+    """Every process that can be seen, zombies left out."""
+    for pid in ids():
+        found = look(pid)
         if found is not None:
             yield found
 
 
-def _ids(since: int) -> Iterable[int]:
-    last = last_process_id()
-    # Asking for a few ids that may be free is faster than listing all that are taken.
-    if 0 <= last - since < _FEW:
-        return range(since, last + 1)
-    try:
-        entries = os.listdir("/proc")
-    except OSError:
-        return ()
-    oldest = since if last >= since else 0
-    return (int(entry) for entry in entries if entry.isdigit() and int(entry) >= oldest)
-
-
-def _look(pid: int) -> Process | None:
+def look(pid: int) -> Process | None:
+    """The process of that id; None if there is none, or only a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             stat = file.read(1024)
@@ -118,24 +109,32 @@ def _look(pid: int) -> Process | None:
     return Process(pid, int(fields[1]), int(fields[2]), started, name.decode("utf-8", "replace"))
 
 
-def bears(process: Process, word: bytes) -> bool:
-    """Whether the process's environment bears that word of the cookie."""
-    environment = b""
-    # While a process becomes another program its environment is empty for a moment.
-    for _ in range(_GLANCES):
-        try:
-            with open(f"/proc/{process.pid}/environ", "rb", buffering=0) as file:
-                environment = file.read()
-        except OSError:
-            return False
-        if environment:
-            break
-        time.sleep(0.0005)
+def words(process: Process) -> tuple[bytes, ...] | None:
+    """The words of the cookie in a process's environment; None while that is empty.
+
+    It is for a moment when a process becomes another program, and for good if it was started so.
+    """
+    try:
+        with open(f"/proc/{process.pid}/environ", "rb", buffering=0) as file:
+            environment = file.read()
+    except OSError:
+        return ()
+    if not environment:
+        return None
     start = environment.find(COOKIE.encode() + b"=")
     if start < 0:
-        return False
-    value = environment[start:].partition(b"\0")[0].partition(b"=")[2]
-    return any(found.startswith(word) for found in value.split())
+        return ()
+    return tuple(environment[start:].partition(b"\0")[0].partition(b"=")[2].split())
+
+
+def bears(process: Process, word: bytes) -> bool:
+    """Whether the process's environment bears that word of the cookie, or one that begins so."""
+    for _ in range(_GLANCES):
+        found = words(process)
+        if found is not None:
+            return any(each.startswith(word) for each in found)
+        time.sleep(0.0005)
+    return False
 
 
 def line_of(root: int, everyone: Iterable[Process]) -> list[Process]:
@@ -178,7 +177,7 @@ def _signalled(process: Process, number: int) -> int | None:
         descriptor = os.pidfd_open(process.pid)
     except (OSError, AttributeError):
         return None
-    current = _look(process.pid)
+    current = look(process.pid)
     try:
         if current is not None and current.started == process.started:
             signal.pidfd_send_signal(descriptor, number)

@@ -3,7 +3,7 @@
 The group's id is that of its leader, which is reaped last: until then it cannot belong to a
 stranger. Those that left are found by the line of their parents and by the word that they bear in
 their environment. They are looked for only if anybody has started anything since the leader, which
-the kernel tells in one read.
+the kernel tells in one read, and among those whom the census remembers.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ import os
 import signal
 
 from aurora_spawner import descendants
+from aurora_spawner.process.census import Census
 from aurora_spawner.process.data import Limits
 from aurora_spawner.supervisor import Supervisor
 
 __all__ = ["Tree"]
-
-# Searches for leftovers while somebody, perhaps a stranger, goes on starting processes.
-_SEARCHES = 5
 
 
 class Tree:
@@ -34,9 +32,9 @@ class Tree:
 
     __slots__ = ("_launch", "_limits", "_slot", "_strays", "_supervisor", "_word", "leader")
 
-    # How many leaders were started so far, and those that are not reaped yet.
+    # How many leaders were started so far, and who may descend from them; for all together.
     launched = 0
-    leaders: set[int] = set()  # noqa: RUF012 - one for all, on purpose
+    census = Census()
 
     def __init__(self, leader: int, word: bytes, limits: Limits, supervisor: Supervisor) -> None:
         self.leader = leader
@@ -45,12 +43,12 @@ class Tree:
         self._supervisor = supervisor
         self._strays: list[descendants.Process] = []
         Tree.launched = self._launch = Tree.launched + 1
-        Tree.leaders.add(leader)
+        Tree.census.enter(leader)
         self._slot = supervisor.enter(leader)
 
     def leave(self) -> None:
         """The leader is reaped: the tree is no more."""
-        Tree.leaders.discard(self.leader)
+        Tree.census.leave(self.leader)
         self._supervisor.leave(self._slot)
 
     def signal(self, number: signal.Signals) -> None:
@@ -63,7 +61,7 @@ class Tree:
         """TERM to everybody, and CONT so that a stopped one can obey."""
         # Those that left the group are asked as well. Who scrubbed its environment is known now,
         # while its line of parents still leads here, and not any more later.
-        everyone = list(descendants.processes(self.leader))
+        everyone = [each.process for each in Tree.census.candidates(self._word)]
         self._strays = [
             process
             for process in descendants.line_of(self.leader, everyone)
@@ -78,13 +76,7 @@ class Tree:
         """End what the leader left when it exited; returns all of it, as `name (pid)`."""
         if not self._strays and not self._somebody_forked():
             return ()
-        leftovers: list[descendants.Process] = []
-        for _ in range(_SEARCHES):
-            last = descendants.last_process_id()
-            leftovers = self._below()
-            # Who was born while we looked may have slipped by.
-            if leftovers or descendants.last_process_id() == last:
-                break
+        leftovers = self._below()
         spared = {process.pid for process in leftovers if self._spares(process)}
         for pid in spared:
             self._supervisor.keep(pid)
@@ -105,14 +97,14 @@ class Tree:
     def _below(self) -> list[descendants.Process]:
         """Those of the group, those that bear our word, those seen before, and all below them."""
         known = {(stray.pid, stray.started) for stray in self._strays}
-        # A leader that is still seen is no longer ours: a stranger got its id.
-        everyone = list(descendants.processes(self.leader, but=Tree.leaders))
+        candidates = Tree.census.candidates(self._word)
+        everyone = [each.process for each in candidates]
         found = {
-            process.pid: process
-            for process in everyone
-            if process.group == self.leader
-            or (process.pid, process.started) in known
-            or descendants.bears(process, self._word)
+            each.process.pid: each.process
+            for each in candidates
+            if each.process.group == self.leader
+            or (each.process.pid, each.process.started) in known
+            or each.bears(self._word)
         }
         for pid in list(found):
             found.update((below.pid, below) for below in descendants.line_of(pid, everyone))
