@@ -6,20 +6,19 @@ What takes its time is not even collected without `AURORA_CLUSTER`, which `make 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeAlias
 
+import dask
+import distributed  # noqa: F401 - its defaults are among the settings from here on
 import pytest
 
-from aurora_spawner.runners import LocalRunner, Runner
+from aurora_spawner.runners import Runner
 
+from .client import runner_at
 from .machines import QUICK, Machines
-
-dask = pytest.importorskip("dask")
-# Its defaults are among the settings as soon as it is imported, and not before.
-pytest.importorskip("distributed")
 
 if "AURORA_CLUSTER" not in os.environ:
     collect_ignore = ["test_losses.py", "test_tls.py"]
@@ -56,19 +55,12 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
 
 
 @pytest.fixture(params=["local", "dask"])
-def opened(request: pytest.FixtureRequest) -> Opened:
+def address(request: pytest.FixtureRequest) -> str | None:
+    """The scheduler of the runner under test; None: it is that of this machine."""
+    return request.getfixturevalue("shared").address if request.param == "dask" else None
+
+
+@pytest.fixture
+def opened(address: str | None) -> Opened:
     """Opens the runner under test, in the event loop that it belongs to."""
-    address = request.getfixturevalue("shared").address if request.param == "dask" else None
-
-    @asynccontextmanager
-    async def local() -> AsyncIterator[Runner]:
-        yield LocalRunner()
-
-    @asynccontextmanager
-    async def dask() -> AsyncIterator[Runner]:
-        from aurora_spawner.runners.dask import DaskRunner
-
-        async with DaskRunner(address) as runner:
-            yield runner
-
-    return local if address is None else dask
+    return lambda: runner_at(address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -15,7 +16,9 @@ SLOTS = 2
 
 # Quick to notice that somebody is gone: eleven seconds are the least that Dask takes.
 QUICK = {"distributed.comm.timeouts.tcp": "11s", "distributed.comm.timeouts.connect": "5s"}
-_QUICK = {f"DASK_{name.upper().replace('.', '__')}": value for name, value in QUICK.items()}
+QUICK_VARIABLES = {
+    f"DASK_{name.upper().replace('.', '__')}": value for name, value in QUICK.items()
+}
 
 # Should nobody be left to end a scheduler, it ends itself, and its workers with it.
 _ORPHANED = ("--idle-timeout", "10 minutes")
@@ -27,6 +30,11 @@ def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
     while not happened():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.01)
+
+
+async def soon(happened: Callable[[], object]) -> None:
+    """Wait for it while the event loop goes on."""
+    await asyncio.to_thread(until, happened)
 
 
 class Machines:
@@ -49,7 +57,7 @@ class Machines:
     ) -> None:
         self._folder = folder
         self._host = host
-        self._environment = {**os.environ, **_QUICK, **environment}
+        self._environment = {**os.environ, **QUICK_VARIABLES, **environment}
         self.started: list[subprocess.Popen[bytes]] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self.start(

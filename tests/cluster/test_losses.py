@@ -1,10 +1,13 @@
-"""Clusters that break: `make cluster` runs these, since they wait for what takes its time."""
+"""Clusters that break, and ten thousand tasks: they take their time, so `make cluster` runs them.
+
+Whatever is lost, each task has one result, and the test says how often it ran; no agent is left.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,11 @@ from aurora_spawner import FailureType, Policy, SpawnResult, SpawnTask, spawn, s
 from aurora_spawner.runners.dask import DaskRunner
 from aurora_spawner.testing import FakeAgent, survivors
 
+from .client import start_client
 from .conftest import Opened
-from .machines import SLOTS, Machines, until
+from .machines import QUICK_VARIABLES, SLOTS, Machines, soon, until
 from .namespace import HERE, Namespace, network_beyond
+from .standing import Standing
 
 HASTY = Policy("hasty", grace=0.5)
 
@@ -29,24 +34,20 @@ def alive(pids: Path) -> int:
     return len(survivors(pids)) if pids.exists() else 0
 
 
-async def soon(happened: object) -> None:
-    """Wait for it while the event loop goes on."""
-    await asyncio.to_thread(until, happened)
-
-
 @pytest.mark.timeout(900)
-def test_ten_thousand_tasks(opened: Opened) -> None:
-    """F38: ten thousand tasks give ten thousand results, in their order."""
+def test_ten_thousand_tasks(opened: Opened, tmp_path: Path) -> None:
+    """F38: ten thousand tasks run once each, and give ten thousand results, in their order."""
+    trail = tmp_path / "trail"
+    trail.touch()
+    prompts = [f"{number}\n" for number in range(10_000)]
 
     async def main() -> list[SpawnResult]:
-        tasks = (SpawnTask(str(number), command=("cat",)) for number in range(10_000))
+        tasks = (SpawnTask(prompt, command=("tee", "-a", str(trail))) for prompt in prompts)
         async with opened() as runner:
             return await spawn_parallel(tasks, 50, runner=runner)
 
-    began = time.monotonic()
-    results = asyncio.run(main())
-    print(f"{(time.monotonic() - began) / 10_000 * 1000:.2f} ms each")
-    assert [result.output for result in results] == [str(number) for number in range(10_000)]
+    assert [result.output for result in asyncio.run(main())] == prompts
+    assert sorted(trail.read_text().splitlines(keepends=True)) == sorted(prompts)
 
 
 def test_a_killed_scheduler_fails_what_runs_and_ends_it(machines: Machines, tmp_path: Path) -> None:
@@ -65,6 +66,7 @@ def test_a_killed_scheduler_fails_what_runs_and_ends_it(machines: Machines, tmp_
             return [*results, await spawn(SpawnTask("", command=("true",)), runner=runner)]
 
     results = asyncio.run(main())
+    assert len(results) == 2 * 2 * SLOTS + 1
     assert {result.failure_type for result in results} == {FailureType.CONNECTION}
     assert all(machines.address in str(result.error) for result in results)
 
@@ -135,28 +137,63 @@ def test_a_poison_task_is_given_up_and_the_others_finish(tmp_path: Path) -> None
     assert [other.output for other in others] == [str(number) for number in range(20)]
 
 
-def test_a_worker_that_stands_still_for_a_while_loses_nothing(
-    machines: Machines, tmp_path: Path
-) -> None:
-    """F24: while a worker is stopped the other one works on; when it goes on, all is finished."""
+def test_a_worker_that_stands_still_for_a_while_loses_nothing(machines: Machines) -> None:
+    """F24: while a worker is stopped the other one does all but what that one holds; when it goes
+    on, all is finished, in order."""
     machines.have("first", "second")
+    tasks = [
+        SpawnTask(str(number), command=("sh", "-c", "sleep 0.05; cat")) for number in range(60)
+    ]
+    done: list[int] = []
+
+    def on_progress(number: int, total: int, agent_id: str, status: str) -> None:
+        if status.startswith("Completed"):
+            done.append(number)
 
     async def main() -> list[SpawnResult]:
         async with DaskRunner(machines.address) as runner:
-            tasks = [
-                SpawnTask(str(number), command=("sh", "-c", "sleep 0.05; cat"))
-                for number in range(60)
-            ]
-            work = asyncio.create_task(spawn_parallel(tasks, 60, runner=runner))
-            await asyncio.sleep(0.3)
+            work = asyncio.create_task(spawn_parallel(tasks, 60, on_progress, runner=runner))
+            await soon(lambda: len(done) > 2 * SLOTS)
             machines.workers["first"].send_signal(signal.SIGSTOP)
-            await asyncio.sleep(3)
+            # Of the requests that the scheduler knows of, half are for the other worker.
+            await soon(lambda: len(done) >= 60 - 2 * SLOTS)
             assert not work.done()
             machines.workers["first"].send_signal(signal.SIGCONT)
             return await work
 
     results = asyncio.run(main())
     assert [result.output for result in results] == [str(number) for number in range(60)]
+    assert sorted(done) == list(range(1, 61))
+
+
+def test_a_worker_that_was_given_up_and_comes_back_is_told_so(tmp_path: Path) -> None:
+    """A worker that is silent for too long is lost, and its task runs elsewhere; when it comes back
+    it ends its agent, and the task has one result."""
+    machines = Machines(tmp_path, environment={"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "8s"})
+    agents = Standing(tmp_path / "agents")
+    try:
+        machines.have("first")
+        asyncio.run(_given_up(machines, agents))
+    finally:
+        machines.close()
+
+
+async def _given_up(machines: Machines, agents: Standing) -> None:
+    first = machines.workers["first"].pid
+    async with DaskRunner(machines.address) as runner:
+        work = asyncio.create_task(spawn(SpawnTask("", command=agents.command()), runner=runner))
+        await soon(lambda: agents.begun(first) == 1)
+        machines.have("second")
+        second = machines.workers["second"].pid
+        machines.workers["first"].send_signal(signal.SIGSTOP)
+        await soon(lambda: agents.begun(second) == 1)
+        assert agents.alive(first) == 2
+        machines.workers["first"].send_signal(signal.SIGCONT)
+        await soon(lambda: agents.alive(first) == 0)
+        assert agents.alive(second) == 2
+        agents.go()
+        assert (await work).output == f"{second}\n"
+        assert agents.begun() == 2
 
 
 def test_a_cancelled_agent_on_a_stopped_worker_is_told(
@@ -183,29 +220,66 @@ def test_a_cancelled_agent_on_a_stopped_worker_is_told(
 
 
 def test_a_cut_network_ends_the_agents_beyond_it(tmp_path: Path) -> None:
-    """Cut off from its scheduler a worker ends its agents; their tasks run again on this side."""
+    """Cut off from its scheduler a worker ends its agents; their tasks run again on this side, and
+    have one result each, also when the cable is mended meanwhile."""
+    agents = Standing(tmp_path / "agents")
     with network_beyond() as beyond:
         machines = Machines(tmp_path, host=HERE)
         try:
-            machines.begin_worker("far", 1, inside=beyond.command)
+            machines.begin_worker("far", inside=beyond.command)
             machines.have("far")
-            asyncio.run(_cut(machines, beyond, tmp_path / "pids"))
+            asyncio.run(_cut(machines, beyond, agents))
         finally:
             beyond.mend()
             machines.close()
 
 
-async def _cut(machines: Machines, beyond: Namespace, pids: Path) -> None:
+async def _cut(machines: Machines, beyond: Namespace, agents: Standing) -> None:
+    tasks = [SpawnTask(str(number), command=agents.command()) for number in range(SLOTS)]
+    far = machines.workers["far"].pid
     async with DaskRunner(machines.address, trust_network=True) as runner:
-        work = asyncio.create_task(spawn(SpawnTask("", command=tree(pids)), runner=runner))
-        await soon(lambda: alive(pids) == 2)
-        far = set(survivors(pids))
-        machines.begin_worker("near", 1)
+        work = asyncio.create_task(spawn_parallel(tasks, SLOTS, runner=runner))
+        await soon(lambda: agents.begun(far) == SLOTS)
         machines.have("near")
+        near = machines.workers["near"].pid
         beyond.cut()
-        await soon(lambda: not far & set(survivors(pids)))
-        await soon(lambda: alive(pids) == 2)
-        work.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await work
-        assert alive(pids) == 0
+        await soon(lambda: agents.alive(far) == 0)
+        await soon(lambda: agents.begun(near) == SLOTS)
+        beyond.mend()
+        agents.go()
+        assert [result.output for result in await work] == [f"{near} {n}\n" for n in range(SLOTS)]
+        assert agents.begun() == 2 * SLOTS
+        assert agents.alive() == 0
+
+
+def test_a_client_that_is_cut_off_is_told_and_its_agents_end(tmp_path: Path) -> None:
+    """A cut cable to the client ends its agents, and those that waited never begin; each of its
+    tasks fails with the name of the scheduler that was lost."""
+    agents = Standing(tmp_path / "agents")
+    count = 3 * SLOTS
+    with network_beyond() as beyond:
+        machines = Machines(tmp_path, host=HERE)
+        try:
+            machines.have("near")
+            client = start_client(
+                machines.address,
+                count,
+                count,
+                agents.command(),
+                inside=beyond.command,
+                environment=QUICK_VARIABLES,
+            )
+            try:
+                until(lambda: agents.begun() == SLOTS)
+                beyond.cut()
+                told, _ = client.communicate(timeout=60)
+            finally:
+                client.kill()
+            until(lambda: agents.alive() == 0)
+        finally:
+            beyond.mend()
+            machines.close()
+    errors = [error for _, error in json.loads(told)]
+    assert len(errors) == count
+    assert all(machines.address in error for error in errors)
+    assert agents.begun() == SLOTS

@@ -1,8 +1,18 @@
-"""What every runner promises, held against each of them with real processes."""
+"""What every runner promises, held against each of them with real processes.
+
+Here is what holds while everybody lives: order, limits, events, cancellation, timeouts, agents that
+are slow, stopped or killed. `test_killed` has what both promise when somebody else is: the client,
+or the helper that ends what a killed one started. Ten thousand tasks are in `test_losses`.
+
+On this machine the client is the worker: who kills the one kills the other, so that a task which
+kills whoever runs it ends the run, once, where a cluster tries again. And there is no scheduler to
+be lost and no network to be cut. Those losses are a cluster's alone: `test_dask`, `test_losses`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -22,7 +32,9 @@ from aurora_spawner import (
 )
 from aurora_spawner.testing import FakeAgent, survivors
 
+from .client import runner_at
 from .conftest import Opened
+from .machines import SLOTS, soon
 
 HASTY = Policy("hasty", grace=0.5)
 
@@ -147,6 +159,29 @@ def test_a_cancellation_ends_the_whole_tree_before_it_is_passed_on(
 
 
 @pytest.mark.usefixtures("confirmed")
+def test_a_cancelled_crowd_is_gone_and_those_that_waited_never_begin(
+    opened: Opened, tmp_path: Path
+) -> None:
+    """F25: when a cancelled `spawn_parallel` raises, nobody runs, and nobody begins later."""
+    pids = tmp_path / "pids"
+    tasks = [agent(FakeAgent().record_pids(pids).daemon().hang())] * 12
+
+    async def main() -> None:
+        async with opened() as runner:
+            working = asyncio.create_task(spawn_parallel(tasks, 3, runner=runner))
+            await soon(lambda: pids.exists() and len(survivors(pids)) == 6)
+            working.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await working
+            assert survivors(pids) == ()
+            # Whoever began late would be known by the time that another one has run.
+            assert (await spawn(agent(FakeAgent().echo(), "next"), runner=runner)).success
+
+    asyncio.run(main())
+    assert len(pids.read_text().splitlines()) == 6
+
+
+@pytest.mark.usefixtures("confirmed")
 def test_one_that_ignores_a_request_to_end_is_killed(opened: Opened, tmp_path: Path) -> None:
     """F23: a cancelled agent that ignores TERM is killed after its grace, before `run` raises."""
     pids = tmp_path / "pids"
@@ -196,16 +231,64 @@ def test_cancelled_at_any_moment_nothing_runs_on(opened: Opened, tmp_path: Path)
     asyncio.run(main())
 
 
-def test_a_timeout_keeps_what_was_said_and_leaves_nothing(opened: Opened, tmp_path: Path) -> None:
-    """F18: at its timeout the tree ends; the result says why and keeps the output."""
+@pytest.mark.parametrize("end", [FakeAgent().hang(), FakeAgent().stop()], ids=["hangs", "stopped"])
+def test_a_timeout_keeps_what_was_said_and_leaves_nothing(
+    end: FakeAgent, opened: Opened, tmp_path: Path
+) -> None:
+    """F18, F24: at its timeout the tree of a slow agent ends, of a stopped one too; the result says
+    why and keeps the output."""
     pids = tmp_path / "pids"
-    task = agent(FakeAgent(FakeAgent().record_pids(pids).steps + TREE.steps).hang(), timeout=1.0)
-    (result,) = run(opened, task)
+    steps = FakeAgent().record_pids(pids).steps + TREE.steps + end.steps
+    (result,) = run(opened, agent(FakeAgent(steps), timeout=1.0))
     assert not result.success
     assert result.failure_type is FailureType.TIMEOUT
     assert "Timeout" in str(result.termination_reason)
     assert result.output == "the tree stands\n"
     assert gone(pids, 0)
+
+
+def test_a_slow_agent_holds_up_nobody_else(address: str | None, tmp_path: Path) -> None:
+    """While slow agents hold all places but one, all the others get their turn in that one."""
+    go = tmp_path / "go"
+    slow = ("sh", "-c", f'while [ ! -e "{go}" ]; do sleep 0.02; done')
+    tasks = [SpawnTask("", command=slow, timeout=60)] * (2 * SLOTS - 1)
+    tasks += [SpawnTask(str(number), command=("cat",)) for number in range(20)]
+    completed: list[int] = []
+
+    def on_progress(number: int, total: int, agent_id: str, status: str) -> None:
+        if status.startswith("Completed"):
+            completed.append(number)
+        if len(completed) == 20:
+            go.touch()
+
+    async def main() -> list[SpawnResult]:
+        # A cluster is asked for all of them at once, and has the places.
+        at_once = 2 * SLOTS if address is None else len(tasks)
+        async with runner_at(address) as runner:
+            return await spawn_parallel(tasks, at_once, on_progress, runner=runner)
+
+    results = asyncio.run(main())
+    assert all(result.success for result in results), results
+    assert [result.output for result in results[2 * SLOTS - 1 :]] == list(map(str, range(20)))
+    assert sorted(completed[:20]) == list(range(2 * SLOTS, 2 * SLOTS + 20))
+
+
+def test_a_killed_agent_is_a_result_and_is_not_run_again(opened: Opened, tmp_path: Path) -> None:
+    """F17: an agent that is killed with its whole group fails, once, and says by what; its output
+    is kept, its daemon ends, and the others know nothing of it."""
+    pids, begun = tmp_path / "pids", tmp_path / "begun"
+    daemon = shlex.join(FakeAgent().record_pids(pids).daemon().argv())
+    killed = ("sh", "-c", f'echo >> "{begun}"; echo so far; {daemon}; kill -9 0; sleep 60')
+    tasks = [SpawnTask(str(number), command=("cat",)) for number in range(20)]
+    tasks[10] = SpawnTask("", command=killed)
+    results = run(opened, *tasks)
+    result = results.pop(10)
+    assert (result.success, result.exit_code) == (False, -signal.SIGKILL)
+    assert (result.output, result.error) == ("so far\n", "killed by SIGKILL")
+    assert begun.read_text() == "\n"
+    assert pids.exists()
+    assert gone(pids, 0)
+    assert [each.output for each in results] == [str(n) for n in range(20) if n != 10]
 
 
 def test_what_an_agent_does_wrong_is_a_result(opened: Opened, tmp_path: Path) -> None:

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from aurora_spawner.testing import FakeAgent
-
-pytest.importorskip("redis")
-pytest.importorskip("aurora_soar")
 
 PLAN = """
 name = "one"
@@ -31,26 +22,6 @@ agent = "broken"
 description = "Say something."
 retries = 1
 """
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    """A Redis server of this test's own."""
-    program = shutil.which("redis-server")
-    assert program, "redis-server is not on PATH (Debian and Ubuntu: apt install redis-server)"
-    # Not tmp_path: the name of a socket may have 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
-        socket = Path(folder, "socket")
-        command = [program, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            while not socket.exists():
-                assert process.poll() is None
-                time.sleep(0.01)
-            yield f"unix://{socket}"
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def run(home: Path, *flags: str) -> dict[str, Any]:
@@ -79,12 +50,12 @@ def run(home: Path, *flags: str) -> dict[str, Any]:
     return subgoal
 
 
-def test_a_circuit_opened_on_one_machine_is_open_on_another(server: str, tmp_path: Path) -> None:
+def test_a_circuit_opened_on_one_machine_is_open_on_another(redis_url: str, tmp_path: Path) -> None:
     """F53: an agent whose circuit one machine opened is not run by the next that shares the store,
     and is run by one that does not."""
-    first = run(tmp_path / "one", "--circuit-store", server)
+    first = run(tmp_path / "one", "--circuit-store", redis_url)
     assert "exit 3" in first["error"]
-    second = run(tmp_path / "two", "--circuit-store", server)
+    second = run(tmp_path / "two", "--circuit-store", redis_url)
     assert "Circuit breaker open" in second["error"]
     alone = run(tmp_path / "three")
     assert "exit 3" in alone["error"]
