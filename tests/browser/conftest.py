@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -48,13 +47,6 @@ SWITCHES = (
 )
 
 
-def do_without(what: str) -> NoReturn:
-    """Skip where people work, fail where everything is promised to be there."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what}: .ci/run installs it where it can")
-    pytest.skip(what)
-
-
 # Playwright's loop runs in this thread as long as the browser does: nobody else's tests could use
 # asyncio meanwhile. A module's tests run one after the other, and then the browser is closed.
 @pytest.fixture(scope="module")
@@ -62,7 +54,7 @@ def browser() -> Iterator[Browser]:
     """Chromium, headless, with a profile of its own."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        do_without(f"no Chromium on PATH; looked for {', '.join(NAMES)}")
+        pytest.skip(f"no Chromium on PATH; looked for {', '.join(NAMES)}")
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=found, args=list(SWITCHES))
         yield chromium

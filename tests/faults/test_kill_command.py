@@ -19,7 +19,6 @@ import pytest
 
 from aurora_spawner.testing import FakeAgent, survivors
 
-pytest.importorskip("typer")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="subreapers are Linux's")
 
 COMMAND = [sys.executable, "-c", "from aurora_spawner.cli import main; main()"]

@@ -1,0 +1,36 @@
+"""In CI nothing is skipped for want of something: there, what is missing is a failure.
+
+A test says with `pytest.skip`, `skipif` or `importorskip` what it cannot do without, and is skipped
+where people work. On Linux with CI set everything has to be there (`.ci/run` installs it).
+"""
+
+import os
+import sys
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+
+def _without_skips(report: _Report) -> _Report:
+    complete = "CI" in os.environ and sys.platform == "linux"
+    # An expected failure is reported as skipped, too.
+    if complete and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid}: in CI this is a failure: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What was skipped while it ran, or before."""
+    return _without_skips((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """What was skipped as a whole file."""
+    return _without_skips((yield))
