@@ -1,7 +1,12 @@
-"""Shared state of the process is reset around every test."""
+"""Shared state of the process is reset around every test; and a Redis server for those that ask."""
 
+import shutil
 import signal
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -28,3 +33,26 @@ def reset_all_state() -> Iterator[None]:
     yield
     get_circuit_breaker().reset_all()
     reset_early_detection_monitor()
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A Redis server of this test's own, on a socket that nobody else knows."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not on PATH (Debian and Ubuntu: apt install redis-server)")
+    # Not tmp_path: the name of a socket may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        socket = Path(folder, "socket")
+        server = subprocess.Popen(
+            [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder],
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            while not socket.exists():
+                assert server.poll() is None, "redis-server ended at once"
+                time.sleep(0.01)
+            yield f"unix://{socket}"
+        finally:
+            server.terminate()
+            server.wait()
