@@ -134,6 +134,25 @@ def test_events_come_as_they_happen_and_before_the_result(opened: Opened, tmp_pa
     assert (result.output, result.stderr) == ("one\ntwo\n", "aside\n")
 
 
+def cancel_once_it_speaks(opened: Opened, task: SpawnTask, pids: Path, standing: int) -> None:
+    """Cancel an agent of so many processes; none of them is left when `run` raises."""
+
+    async def main() -> None:
+        heard = asyncio.Event()
+        async with opened() as runner:
+            running = asyncio.create_task(
+                spawn(task, runner=runner, on_event=lambda _: heard.set())
+            )
+            await heard.wait()
+            assert len(survivors(pids)) == standing
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert survivors(pids) == ()
+
+    asyncio.run(main())
+
+
 @pytest.mark.usefixtures("confirmed")
 def test_a_cancellation_ends_the_whole_tree_before_it_is_passed_on(
     opened: Opened, tmp_path: Path
@@ -142,20 +161,7 @@ def test_a_cancellation_ends_the_whole_tree_before_it_is_passed_on(
     pids = tmp_path / "pids"
     task = agent(FakeAgent(FakeAgent().record_pids(pids).steps + TREE.steps).hang())
 
-    async def main() -> None:
-        stands = asyncio.Event()
-        async with opened() as runner:
-            running = asyncio.create_task(
-                spawn(task, runner=runner, on_event=lambda _: stands.set())
-            )
-            await stands.wait()
-            assert len(survivors(pids)) == 4
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-            assert survivors(pids) == ()
-
-    asyncio.run(main())
+    cancel_once_it_speaks(opened, task, pids, standing=4)
 
 
 @pytest.mark.usefixtures("confirmed")
@@ -187,19 +193,7 @@ def test_one_that_ignores_a_request_to_end_is_killed(opened: Opened, tmp_path: P
     pids = tmp_path / "pids"
     deaf = FakeAgent().record_pids(pids).ignore(signal.SIGTERM).write("deaf\n").hang()
 
-    async def main() -> None:
-        listening = asyncio.Event()
-        async with opened() as runner:
-            running = asyncio.create_task(
-                spawn(agent(deaf), runner=runner, on_event=lambda _: listening.set())
-            )
-            await listening.wait()
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-            assert survivors(pids) == ()
-
-    asyncio.run(main())
+    cancel_once_it_speaks(opened, agent(deaf), pids, standing=1)
 
 
 @pytest.mark.usefixtures("confirmed")
