@@ -20,7 +20,7 @@ def _without_skips(report: _Report) -> _Report:
     if complete and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{report.nodeid}: in CI this is a failure: {reason}"
+        report.longrepr = f"in CI this is a failure: {reason}"
     return report
 
 
