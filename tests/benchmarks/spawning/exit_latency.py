@@ -47,7 +47,7 @@ def job(runner: Runner, count: int) -> Figures:
     command = stamp()
     runner([command] * 5, 1, b"Exit.")
     ended = runner([command] * count, 1, b"Exit.")
-    late = sorted((seen - int(said)) / 1e3 for said, seen in ended)
+    late = sorted((each.ended - int(each.output)) / 1e3 for each in ended)
     return {MEDIAN: statistics.median(late), LATE: late[int(0.95 * len(late))]}
 
 

@@ -30,9 +30,6 @@ Figures = Mapping[str, float]
 WORKSHOP = "AURORA_BENCHMARK_WORKSHOP"
 """The variable that names a folder for compiled programs and files, shared by a whole run."""
 
-# A contestant that takes longer than this, seconds, does not take part.
-_FAR_TOO_LONG = 120.0
-
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
@@ -143,6 +140,7 @@ class Row:
         sizes: Arguments of every contestant.
         quick: Those that are smaller with `--quick`.
         rounds: How often each contestant is measured; a quarter of it, at least once, if quick.
+        patience: Seconds; a contestant that takes longer does not take part.
     """
 
     def __init__(
@@ -154,6 +152,7 @@ class Row:
         sizes: Mapping[str, int] | None = None,
         quick: Mapping[str, int] | None = None,
         rounds: int = 5,
+        patience: float = 120.0,
     ) -> None:
         self.title = title
         self.columns = columns
@@ -161,6 +160,7 @@ class Row:
         self.sizes = dict(sizes or {})
         self.quick = dict(quick or {})
         self.rounds = rounds
+        self.patience = patience
         self.contestants: dict[str, Contestant] = {}
         self.judge: Callable[[Mapping[str, Figures]], Iterable[Verdict]] = lambda figures: ()
         self.absent: Callable[[], str | None] = lambda: None
@@ -230,7 +230,9 @@ def measure(key: str, row: Row, *, quick: bool, say: Callable[[str], None]) -> T
                     continue
                 say(f"{key}: round {number + 1} of {rounds}, {name}")
                 try:
-                    figures = _in_a_fresh_process(key, name, quick=quick, workshop=workshop)
+                    figures = _in_a_fresh_process(
+                        key, name, quick=quick, workshop=workshop, patience=row.patience
+                    )
                 except RuntimeError as error:
                     table.absent[name] = str(error)
                     measured.pop(name, None)
@@ -249,7 +251,9 @@ def measure(key: str, row: Row, *, quick: bool, say: Callable[[str], None]) -> T
     return table
 
 
-def _in_a_fresh_process(key: str, name: str, *, quick: bool, workshop: str) -> Figures:
+def _in_a_fresh_process(
+    key: str, name: str, *, quick: bool, workshop: str, patience: float
+) -> Figures:
     """Measure one contestant once.
 
     Raises:
@@ -266,11 +270,11 @@ def _in_a_fresh_process(key: str, name: str, *, quick: bool, workshop: str) -> F
         process_group=0,
     )
     try:
-        output, errors = process.communicate(timeout=_FAR_TOO_LONG)
+        output, errors = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        raise RuntimeError(f"failed: took more than {_FAR_TOO_LONG:g} s") from None
+        raise RuntimeError(f"failed: took more than {patience:g} s") from None
     if process.returncode:
         said = errors.strip().rpartition("\n")[2]
         raise RuntimeError(f"failed: {said or f'exit {process.returncode}'}")

@@ -1,8 +1,8 @@
 """Running the same commands with ours and with what people use today.
 
 A runner takes commands, how many run at once and a prompt. Every command gets the prompt on
-standard input; both its outputs are read. It returns, for each, its standard output and the time
-at which the result was there: nanoseconds on the monotonic clock.
+standard input; both its outputs are read. It returns, for each, its standard output and when it had
+its slot and when its result was there: nanoseconds on the monotonic clock.
 """
 
 from __future__ import annotations
@@ -13,52 +13,80 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import NamedTuple
 
 from spawning.harness import Contestant, Figures
 
-__all__ = ["ASYNCIO", "OURS", "Ended", "Runner", "aurora", "peers"]
+__all__ = [
+    "ASYNCIO",
+    "OURS",
+    "THREADS",
+    "TRIO",
+    "Command",
+    "Ended",
+    "Runner",
+    "asyncio_gather",
+    "aurora",
+    "peers",
+    "threads",
+    "with_trio",
+]
 
 Command = Sequence[str]
-Ended = tuple[bytes, int]
+
+
+class Ended(NamedTuple):
+    """One command: its standard output, and nanoseconds."""
+
+    output: bytes
+    began: int
+    ended: int
+
+
 Runner = Callable[[Sequence[Command], int, bytes], list[Ended]]
 
 OURS = "aurora"
 ASYNCIO = "asyncio, gather + Semaphore"
+THREADS = "threads + subprocess.run"
+TRIO = "trio"
 
 
 def aurora(commands: Sequence[Command], at_once: int, prompt: bytes) -> list[Ended]:
     """Ours, through the front door, with all that it does by default."""
     from aurora_spawner import SpawnTask, spawn_parallel
 
-    ends = [0] * len(commands)
+    began, ended = [0] * len(commands), [0] * len(commands)
 
     def on_progress(number: int, total: int, agent: str, status: str) -> None:
         # The last status of a task is the one that comes with its result.
-        ends[number - 1] = time.monotonic_ns()
+        times = began if status == "Starting" else ended
+        times[number - 1] = time.monotonic_ns()
 
     tasks = [SpawnTask(prompt=prompt.decode(), command=tuple(command)) for command in commands]
     results = asyncio.run(spawn_parallel(tasks, at_once, on_progress))
     outputs = [result.output.encode() for result in results]
-    return list(zip(outputs, ends, strict=True))
+    return list(map(Ended, outputs, began, ended))
 
 
 def threads(commands: Sequence[Command], at_once: int, prompt: bytes) -> list[Ended]:
     """A pool of threads, each in `subprocess.run`."""
 
     def run(command: Command) -> Ended:
-        ended = subprocess.run(command, input=prompt, capture_output=True, check=False)
-        return ended.stdout, time.monotonic_ns()
+        began = time.monotonic_ns()
+        done = subprocess.run(command, input=prompt, capture_output=True, check=False)
+        return Ended(done.stdout, began, time.monotonic_ns())
 
     with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(run, commands))
 
 
 async def _communicate(command: Command, prompt: bytes) -> Ended:
+    began = time.monotonic_ns()
     process = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     output, _ = await process.communicate(prompt)
-    return output, time.monotonic_ns()
+    return Ended(output, began, time.monotonic_ns())
 
 
 def asyncio_gather(commands: Sequence[Command], at_once: int, prompt: bytes) -> list[Ended]:
@@ -93,17 +121,18 @@ def with_trio(commands: Sequence[Command], at_once: int, prompt: bytes) -> list[
     """`trio.run_process` in a nursery."""
     import trio
 
-    ended: list[Ended] = [(b"", 0)] * len(commands)
+    ended: list[Ended] = [Ended(b"", 0, 0)] * len(commands)
 
     async def main() -> None:
         slots = trio.CapacityLimiter(at_once)
 
         async def run(index: int, command: Command) -> None:
             async with slots:
+                began = time.monotonic_ns()
                 done = await trio.run_process(
                     command, stdin=prompt, capture_stdout=True, capture_stderr=True, check=False
                 )
-                ended[index] = done.stdout, time.monotonic_ns()
+                ended[index] = Ended(done.stdout, began, time.monotonic_ns())
 
         async with trio.open_nursery() as nursery:
             for index, command in enumerate(commands):
@@ -120,15 +149,16 @@ def with_anyio(commands: Sequence[Command], at_once: int, prompt: bytes) -> list
     """
     import anyio
 
-    ended: list[Ended] = [(b"", 0)] * len(commands)
+    ended: list[Ended] = [Ended(b"", 0, 0)] * len(commands)
 
     async def main() -> None:
         slots = anyio.CapacityLimiter(at_once)
 
         async def run(index: int, command: Command) -> None:
             async with slots:
+                began = time.monotonic_ns()
                 done = await anyio.run_process(command, check=False)
-                ended[index] = done.stdout, time.monotonic_ns()
+                ended[index] = Ended(done.stdout, began, time.monotonic_ns())
 
         async with anyio.create_task_group() as group:
             for index, command in enumerate(commands):
@@ -141,9 +171,9 @@ def with_anyio(commands: Sequence[Command], at_once: int, prompt: bytes) -> list
 def peers(job: Callable[..., Figures]) -> tuple[Contestant, ...]:
     """Everybody as a contestant of a row whose job is `job(runner, **sizes)`."""
     return (
-        Contestant("threads + subprocess.run", partial(job, threads)),
+        Contestant(THREADS, partial(job, threads)),
         Contestant(ASYNCIO, partial(job, asyncio_gather)),
-        Contestant("trio", partial(job, with_trio), modules=("trio",)),
+        Contestant(TRIO, partial(job, with_trio), modules=("trio",)),
         Contestant("anyio, without a prompt", partial(job, with_anyio), modules=("anyio",)),
         Contestant("aiometer", partial(job, with_aiometer), modules=("aiometer",)),
         Contestant(OURS, partial(job, aurora), modules=("aurora_spawner",)),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 __all__ = [
     "await_children",
+    "children_cpu",
     "descriptors",
     "growth",
     "kill_children",
@@ -44,6 +45,17 @@ def kill_children() -> None:
     """End them."""
     for pid in _children():
         os.kill(pid, signal.SIGKILL)
+
+
+def children_cpu() -> float:
+    """Seconds for which the children that live now have been on a processor."""
+    total = 0
+    for pid in _children():
+        try:
+            total += int(Path(f"/proc/{pid}/schedstat").read_text().split(None, 1)[0])
+        except OSError:
+            continue
+    return total / 1e9
 
 
 def resident() -> int:
