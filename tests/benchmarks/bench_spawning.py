@@ -28,6 +28,9 @@ ROWS = (
     "throughput",
     "scanning",
     "scheduling",
+    "crowd",
+    "load",
+    "growth",
     "imports",
     "help_text",
 )
