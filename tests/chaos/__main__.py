@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 
-from .drawing import TARGETS, Experiment, Target, draw
+from .drawing import TARGETS, Experiment, TargetName, draw
 from .experiment import Verdict, conduct
 from .processes import adopt_orphans, command_line, descendants
 
@@ -42,7 +42,7 @@ def main() -> int:
     return conclude(many(options.seconds, options.jobs, options.target))
 
 
-def new(target: Target | None) -> Iterator[Experiment]:
+def new(target: TargetName | None) -> Iterator[Experiment]:
     """Experiments of new seeds; of one target only, if one is named."""
     while True:
         experiment = draw(random.SystemRandom().randrange(10**9))
@@ -50,7 +50,7 @@ def new(target: Target | None) -> Iterator[Experiment]:
             yield experiment
 
 
-def many(seconds: float, jobs: int, target: Target | None) -> list[Verdict]:
+def many(seconds: float, jobs: int, target: TargetName | None) -> list[Verdict]:
     """New experiments, several at once, until the time is over."""
     deadline = time.monotonic() + seconds
     experiments = new(target)

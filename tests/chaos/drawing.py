@@ -12,14 +12,14 @@ from typing import Literal, TypeAlias
 
 from .agents import KINDS, Agent
 
-__all__ = ["MACHINES", "TARGETS", "Experiment", "Fault", "Reader", "Round", "Target", "draw"]
+__all__ = ["MACHINES", "TARGETS", "Experiment", "Fault", "Reader", "Round", "TargetName", "draw"]
 
-Target: TypeAlias = Literal["command", "plan", "library", "cluster"]
+TargetName: TypeAlias = Literal["command", "plan", "library", "cluster"]
 Reader: TypeAlias = Literal["eager", "slow", "gone"]
 
-TARGETS: tuple[Target, ...] = ("command", "plan", "library", "cluster")
+TARGETS: tuple[TargetName, ...] = ("command", "plan", "library", "cluster")
 
-_PARTS: dict[Target, tuple[str, ...]] = {
+_PARTS: dict[TargetName, tuple[str, ...]] = {
     "command": ("relay", "ancestor", "worker"),
     "plan": ("relay", "ancestor", "worker"),
     "library": ("worker", "helper"),
@@ -80,16 +80,11 @@ class Experiment:
     """
 
     seed: int
-    target: Target
+    target: TargetName
     jobs: int
     agents: tuple[Agent, ...]
     disk: int | None
     rounds: tuple[Round, ...]
-
-    @property
-    def faults(self) -> list[Fault]:
-        """Of all rounds."""
-        return [fault for each in self.rounds for fault in each.faults]
 
 
 def draw(seed: int) -> Experiment:
@@ -104,7 +99,7 @@ def draw(seed: int) -> Experiment:
     return Experiment(seed, target, jobs, agents, disk, rounds)
 
 
-def _agents(die: random.Random, target: Target) -> tuple[Agent, ...]:
+def _agents(die: random.Random, target: TargetName) -> tuple[Agent, ...]:
     is_plan = target in ("plan", "cluster")
     inside = target in ("library", "cluster")
     kinds = [name for name, kind in KINDS.items() if not (inside and kind.outside)]
@@ -123,7 +118,7 @@ def _agents(die: random.Random, target: Target) -> tuple[Agent, ...]:
     return tuple(drawn)
 
 
-def _round(die: random.Random, target: Target, disk: int | None) -> Round:
+def _round(die: random.Random, target: TargetName, disk: int | None) -> Round:
     parts = _PARTS[target]
     if target == "library":
         # Two that outlive each other's death, and not a death of both at once.
@@ -141,7 +136,7 @@ def _moment(die: random.Random) -> float:
     return round(die.expovariate(1.5), 3)
 
 
-def _fault(die: random.Random, target: Target, parts: tuple[str, ...]) -> Fault:
+def _fault(die: random.Random, target: TargetName, parts: tuple[str, ...]) -> Fault:
     first, last = _PARTS[target][0], "worker"
     # What is done, whom to, and how often beside the others.
     possible = [

@@ -117,23 +117,15 @@ class Attack:
 
     def _hit(self, victim: psutil.Process, fault: Fault) -> None:
         mended_at = fault.at + _PAUSE[0] + fault.draw * (_PAUSE[1] - _PAUSE[0])
-        if fault.what in _SIGNALS:
+        if fault.what in _LIMITS:
+            limit = _LIMITS[fault.what]
+            before = victim.rlimit(limit)
+            victim.rlimit(limit, (_no_more_than_it_has(victim, limit, fault.draw), before[1]))
+            self._mend_at(mended_at, lambda: victim.rlimit(limit, before))
+        else:
             victim.send_signal(_SIGNALS[fault.what])
             if _SIGNALS[fault.what] == signal.SIGSTOP:
                 self._mend_at(mended_at, lambda: victim.send_signal(signal.SIGCONT))
-            return
-        limit = _LIMITS[fault.what]
-        before = victim.rlimit(limit)
-        match limit:
-            case resource.RLIMIT_AS:
-                enough = victim.memory_info().vms
-            case resource.RLIMIT_CPU:
-                enough = 1
-            case _:
-                # One or two more, or none.
-                enough = victim.num_fds() + int(fault.draw * 3)
-        victim.rlimit(limit, (enough, before[1]))
-        self._mend_at(mended_at, lambda: victim.rlimit(limit, before))
 
     def _mend_at(self, moment: float, action: Callable[[], None]) -> None:
         def mend() -> None:
@@ -144,3 +136,14 @@ class Attack:
 
         self._mends.append(mend)
         self._at(moment, mend)
+
+
+def _no_more_than_it_has(victim: psutil.Process, limit: int, draw: float) -> int:
+    match limit:
+        case resource.RLIMIT_AS:
+            return victim.memory_info().vms
+        case resource.RLIMIT_CPU:
+            return 1  # second, the least there is
+        case _:
+            # Descriptors: none, or one or two more.
+            return victim.num_fds() + int(draw * 3)

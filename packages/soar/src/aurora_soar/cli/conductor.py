@@ -6,25 +6,21 @@ import asyncio
 import errno
 import json
 import os
-import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
-
-from rich.text import Text
 
 from aurora_circuit_breaker import CircuitBreaker
 from aurora_soar.agents import Agent
 from aurora_soar.cli.about import about_run
-from aurora_soar.cli.exports import Exports
+from aurora_soar.cli.closing import closing_lines
+from aurora_soar.cli.outlets import Outlets
 from aurora_soar.cli.plans import Prepared
-from aurora_soar.cli.preflight import with_agent_cli
 from aurora_soar.cli.running import Where
+from aurora_soar.cli.viewing import Shown, chosen_view
 from aurora_soar.events import RunEvent, SubgoalEvent, SubgoalFinished
 from aurora_soar.phases import execute_agents
 from aurora_soar.plan import longest_duration
@@ -33,19 +29,11 @@ from aurora_soar.runs import DiaryWriter, JournalMemo, RunFolder, RunRequest
 from aurora_soar.views import (
     Board,
     EventStream,
-    LiveView,
-    PlainView,
     Row,
-    SilentView,
-    State,
     Timeline,
-    View,
-    changed_words,
     error_console,
     glyphs_for,
-    next_commands,
     record,
-    summary,
 )
 from aurora_soar.workplaces import Workplaces
 from aurora_spawner import (
@@ -58,39 +46,13 @@ from aurora_spawner import (
     Runner,
     exit_by_signal,
     redact,
-    safe_line,
     secrets_in,
 )
 
-__all__ = ["Shown", "conduct"]
+__all__ = ["conduct"]
 
 # How often the screen is drawn and the heart is listened to, seconds.
 _TICK = 0.5
-
-# Subgoals whose changes are named at the end; others are counted.
-_NAMED = 3
-
-# Final answers are named at the end up to this many; a plan with more has no last word.
-_ANSWERS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """How a run shows itself.
-
-    Attributes:
-        progress: The view on standard error.
-        json: Whether the results go to standard output.
-        quiet: Say nothing about success.
-        verbose: Show what agents say as they say it, in lines.
-        exports: Where else the run is wanted.
-    """
-
-    progress: Progress
-    json: bool
-    quiet: bool
-    verbose: bool
-    exports: Exports
 
 
 def conduct(
@@ -165,34 +127,15 @@ class _Conductor:
         # Attempts of earlier runs keep their numbers, and their logs.
         self._attempts_before = [folder.attempts(position) for position in range(len(self._ids))]
         self._console = error_console(force_terminal=shown.progress is Progress.TTY)
-        self._glyphs = glyphs_for(sys.stderr)
-        rows = [
-            Row(
-                subgoal.id,
-                agent.id,
-                subgoal.depends_on,
-                _tool(agent, prepared.chosen_tool),
-                agent.config.get("model") or request.model,
-            )
-            for subgoal, agent in zip(plan.subgoals, prepared.agents, strict=True)
-        ]
         self._secrets = secrets_in(os.environ)
         self._memo = JournalMemo(journal, self._ids, self._clean, redo)
         self._began = datetime.now(UTC)
-        self._board = Board(
-            plan.name,
-            rows,
-            limit=plan.limits.max_concurrent,
-            started=time.monotonic(),
-            budget_usd=plan.limits.budget_usd,
-        )
+        self._board = _new_board(prepared, request.model)
         self._timeline = Timeline(self._board.rows, self._board.started)
         self._diary = EventStream(self._board, folder.id, diary.write, self._clean)
-        self._view = self._chosen_view()
+        self._view = chosen_view(shown, self._board, self._console)
         self._work: asyncio.Task[CollectResult] | None = None
-        # The first output that could not be written, and which readers have gone.
-        self._lost: OSError | None = None
-        self._gone: set[str] = set()
+        self._outlets = Outlets(self._give_up, self._note)
 
     async def conduct(self, runner: Runner | None) -> int:
         """Run it to its end; returns the exit code."""
@@ -202,9 +145,9 @@ class _Conductor:
             Interrupts(stop, self._work.cancel, self._note) as interrupts,
             LoggedWarnings(self._note),
         ):
-            self._written(lambda: self._diary.start(self._request.plan_file))
-            self._told(self._start_exports)
-            self._shown(self._view.start)
+            self._outlets.keep(lambda: self._diary.start(self._request.plan_file))
+            self._outlets.tell(self._start_exports)
+            self._outlets.show(self._view.start)
             ticking = asyncio.create_task(self._tick())
             await asyncio.wait([self._work])
             ticking.cancel()
@@ -212,15 +155,15 @@ class _Conductor:
             now = time.monotonic()
             for event in self._board.cut(f"ended by {number.name if number else 'us'}", now):
                 self._noted(event, now)
-            self._shown(self._view.stop)
+            self._outlets.show(self._view.stop)
         bug = _first_error(self._work, ticking)
         result = None if bug or self._work.cancelled() else self._work.result()
         code = ExitCode.BUG if bug else self._exit_code(number, result)
         self._finish(code)
         if bug is not None:
             raise bug
-        if self._lost is not None and number is None:
-            raise self._lost
+        if self._outlets.lost is not None and number is None:
+            raise self._outlets.lost
         return code
 
     def _start_exports(self) -> None:
@@ -265,14 +208,14 @@ class _Conductor:
         now = time.monotonic()
         self._board.apply(event, now)
         self._noted(event, now)
-        self._shown(lambda: self._view.saw(event))
+        self._outlets.show(lambda: self._view.saw(event))
 
     def _noted(self, event: RunEvent, now: float) -> None:
         """What the board knows is kept, gets its time, and is told to programs."""
-        self._written(lambda: self._keep(event))
+        self._outlets.keep(lambda: self._keep(event))
         self._timeline.apply(event, now)
-        self._written(lambda: self._diary.saw(event, now))
-        self._told(lambda: self._exports.saw(event, now))
+        self._outlets.keep(lambda: self._diary.saw(event, now))
+        self._outlets.tell(lambda: self._exports.saw(event, now))
 
     def _keep(self, event: RunEvent) -> None:
         match event:
@@ -294,61 +237,23 @@ class _Conductor:
     async def _tick(self) -> object:
         while True:
             await asyncio.sleep(_TICK)
-            self._shown(self._view.tick)
+            self._outlets.show(self._view.tick)
 
     def _note(self, text: str) -> None:
-        self._shown(lambda: self._view.note(text))
+        self._outlets.show(lambda: self._view.note(text))
 
-    def _shown(self, show: Callable[[], None]) -> None:
-        """Show people something, unless nobody looks any more."""
-        self._passed_on("people", show)
-
-    def _told(self, tell: Callable[[], None]) -> None:
-        """Tell programs something, unless nobody listens any more."""
-        self._passed_on("programs", tell)
-
-    def _passed_on(self, readers: str, write: Callable[[], None]) -> None:
-        """Where a reader has gone, nobody waits for the results."""
-        if readers in self._gone:
-            return
-        try:
-            write()
-        except OSError as error:
-            self._lost = self._lost or error
-            self._gone.add(readers)
-            if error.errno == errno.EPIPE and self._work is not None:
-                self._work.cancel()
-
-    def _written(self, write: Callable[[], None]) -> None:
-        """Keep something; if that fails, agents' work is still worth finishing."""
-        try:
-            write()
-        except OSError as error:
-            if self._lost is None:
-                self._lost = error
-                self._note(f"cannot write: {error}; the run goes on")
-
-    def _chosen_view(self) -> View:
-        progress = self._shown_as.progress
-        if progress is Progress.AUTO:
-            live = sys.stderr.isatty() and not self._console.is_dumb_terminal
-            # A table has no room for all that is said.
-            tty = live and not self._shown_as.verbose
-            progress = Progress.TTY if tty else Progress.PLAIN
-        if self._shown_as.quiet or progress is Progress.NONE:
-            return SilentView(self._console)
-        shown = self._board, self._console, self._glyphs, time.monotonic
-        if progress is Progress.TTY:
-            return LiveView(*shown)
-        return PlainView(*shown, verbose=self._shown_as.verbose)
+    def _give_up(self) -> None:
+        """Nobody waits for the results."""
+        if self._work is not None:
+            self._work.cancel()
 
     # The end
 
     def _exit_code(self, received: signal.Signals | None, result: CollectResult | None) -> int:
         if received is not None:
             return exit_by_signal(received)
-        if self._lost is not None:
-            gone = self._lost.errno == errno.EPIPE
+        if self._outlets.lost is not None:
+            gone = self._outlets.lost.errno == errno.EPIPE
             return ExitCode.READER_GONE if gone else ExitCode.CANNOT_WRITE
         totals = self._board.totals()
         if totals.unfinished or (result is not None and result.budget_reached):
@@ -369,61 +274,42 @@ class _Conductor:
             clean=self._clean,
         )
         text = json.dumps(results, ensure_ascii=False, indent=2) + "\n"
-        try:
-            self._folder.write_results(text)
-        except OSError as error:
-            self._lost = self._lost or error
-        try:
-            self._exports.finish(results)
-        except OSError as error:
-            self._lost = self._lost or error
-        self._written(lambda: self._diary.finish(code, now))
+        self._outlets.finish(lambda: self._folder.write_results(text))
+        self._outlets.finish(lambda: self._exports.finish(results))
+        self._outlets.keep(lambda: self._diary.finish(code, now))
         if not (self._shown_as.quiet and code == ExitCode.OK):
-            self._shown(lambda: self._sum_up(now))
-        self._told(lambda: self._exports.close(code, now))
+            self._outlets.show(lambda: self._sum_up(now))
+        self._outlets.tell(lambda: self._exports.close(code, now))
         if self._shown_as.json:
             sys.stdout.buffer.write(text.encode("utf-8", "replace"))
             sys.stdout.buffer.flush()
 
     def _sum_up(self, now: float) -> None:
-        lines = summary(self._board, now, self._glyphs)
-        outcomes = {row.id: str(row.state) for row in self._board.rows}
-        if commands := next_commands(self._folder.id, outcomes):
-            lines.append(Text(f"Next: {f' {self._glyphs.dot} '.join(commands)}"))
-        lines.append(Text(f"Results: {os.path.relpath(self._folder.results)}"))
-        lines += [Text(f"Answer:  {os.path.relpath(path)}") for path in self._answers()]
-        lines += self._remedies()
-        if self._prepared.chosen_tool == "extract":
-            command = f"aurora-soar run {shlex.quote(self._request.plan_file)}"
-            lines.append(Text(with_agent_cli(command)))
-        for line in lines:
+        about = self._board, self._prepared, self._request, self._folder
+        for line in closing_lines(*about, glyphs_for(sys.stderr), now):
             self._console.print(line, soft_wrap=True)
 
-    def _remedies(self) -> Iterator[Text]:
-        """What to do with changes in worktrees, and about circuits of earlier runs."""
-        rows = list(enumerate(self._board.rows))
-        changed = [row for _, row in rows if row.state is State.OK and row.changed]
-        if changed:
-            files = changed_words(sum(row.changed for row in changed))
-            by = ", ".join(safe_line(row.id) for row in changed[:_NAMED])
-            more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-            command = f"aurora-soar apply {self._folder.id}"
-            yield Text(f"Changes: {files} by {by}{more}; take them over: {command}")
-        blocked = [place for place, row in rows if row.state is State.BLOCKED]
-        programs = [bool(self._prepared.agents[place].config.get("command")) for place in blocked]
-        # Of a program the next run knows nothing, unless it is isolated.
-        if self._request.shared_circuits and not all(programs):
-            yield Text("Blocked agents are asked again after: aurora-soar circuits reset")
 
-    def _answers(self) -> list[Path]:
-        """Where the answers are that the plan leads to: those that no subgoal builds on."""
-        built_on = {needed for row in self._board.rows for needed in row.needs}
-        answers = [
-            self._folder.output(position)
-            for position, row in enumerate(self._board.rows)
-            if row.state is State.OK and row.id not in built_on
-        ]
-        return answers if len(answers) <= _ANSWERS else []
+def _new_board(prepared: Prepared, model: str | None) -> Board:
+    """The board of a run that begins now."""
+    plan = prepared.plan
+    rows = [
+        Row(
+            subgoal.id,
+            agent.id,
+            subgoal.depends_on,
+            _tool(agent, prepared.chosen_tool),
+            agent.config.get("model") or model,
+        )
+        for subgoal, agent in zip(plan.subgoals, prepared.agents, strict=True)
+    ]
+    return Board(
+        plan.name,
+        rows,
+        limit=plan.limits.max_concurrent,
+        started=time.monotonic(),
+        budget_usd=plan.limits.budget_usd,
+    )
 
 
 def _tool(agent: Agent, chosen: str | None) -> str | None:

@@ -13,7 +13,7 @@ import typer
 from aurora_soar.assignments import assign
 from aurora_soar.cli.breakers import breaker_of
 from aurora_soar.cli.completion import complete_subgoal
-from aurora_soar.cli.conductor import Shown, conduct
+from aurora_soar.cli.conductor import conduct
 from aurora_soar.cli.configured import configured_or_exit
 from aurora_soar.cli.exports import Exports, wanted_or_exit
 from aurora_soar.cli.isolating import places_or_exit
@@ -44,6 +44,7 @@ from aurora_soar.cli.plans import Prepared, prepare_or_exit, tell_missing
 from aurora_soar.cli.running import runner_or_exit
 from aurora_soar.cli.streams import complain, outputs, refuse
 from aurora_soar.cli.telemetry import telemetry
+from aurora_soar.cli.viewing import Shown
 from aurora_soar.phases import Settings, persona_of
 from aurora_soar.plan import Plan, UnknownSubgoalError, select
 from aurora_soar.runs import Fate, RunFolder, RunRequest, predict

@@ -10,7 +10,7 @@ import typer
 
 from aurora_soar.cli.breakers import breaker_of
 from aurora_soar.cli.commands.check import describe_and_exit
-from aurora_soar.cli.conductor import Shown, conduct
+from aurora_soar.cli.conductor import conduct
 from aurora_soar.cli.configured import configured_or_exit
 from aurora_soar.cli.exports import Exports, wanted_or_exit
 from aurora_soar.cli.isolating import places_or_exit
@@ -49,6 +49,7 @@ from aurora_soar.cli.plans import prepare_or_exit, tell_missing
 from aurora_soar.cli.running import runner_or_exit
 from aurora_soar.cli.streams import complain, outputs
 from aurora_soar.cli.telemetry import telemetry
+from aurora_soar.cli.viewing import Shown
 from aurora_soar.runs import RunFolder, RunRequest
 from aurora_spawner import ExitCode, Journal, supervise, surroundings
 
