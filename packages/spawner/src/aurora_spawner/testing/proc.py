@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 __all__ = ["Seen", "children", "is_running"]
+
+# Looks at arguments that seem empty.
+_GLANCES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,17 @@ class Seen:
 
     def command(self) -> str:
         """Its program and arguments; nothing once it has ended."""
-        try:
-            with open(f"/proc/{self.pid}/cmdline", "rb") as file:
-                return file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
-        except OSError:
-            return ""
+        # While a process becomes another program it has no arguments for a moment.
+        for _ in range(1 if self.ended else _GLANCES):
+            try:
+                with open(f"/proc/{self.pid}/cmdline", "rb") as file:
+                    words = file.read()
+            except OSError:
+                break
+            if words:
+                return words.replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            time.sleep(0.001)
+        return ""
 
 
 def _see(pid: int) -> Seen | None:
