@@ -104,8 +104,10 @@ def _relay(ancestor: int, status: int) -> NoReturn:
         _pass_signals_on(worker, ancestor)
         last = told.readline()
     if not last:
-        # The ancestor was killed: what was below it came to us.
-        descendants.end_all(lambda: descendants.line_of(os.getpid(), descendants.processes()))
+        # The ancestor was killed: what was below it comes to us, while the worker dies as well.
+        descendants.end_all(
+            lambda: descendants.line_of(os.getpid(), descendants.processes()), looks=2
+        )
     ended = int(last) if last else signal.SIGKILL
     if os.WIFEXITED(ended):
         os._exit(os.WEXITSTATUS(ended))

@@ -188,11 +188,19 @@ def _signalled(process: Process, number: int) -> int | None:
     return None
 
 
-def end_all(find: Callable[[], Iterable[Process]]) -> None:
-    """Kill what `find` finds until it finds nothing more, and wait for it, within a bound."""
+def end_all(find: Callable[[], Iterable[Process]], looks: int = 1) -> None:
+    """Kill what `find` finds and wait for it, within a bound, until there is nothing more to find.
+
+    Args:
+        find: Looks for them.
+        looks: So many in a row that find nothing are believed. One can miss an orphan: seen below a
+            parent that died before it was seen itself.
+    """
+    in_vain = 0
     for _ in range(_ROUNDS):
         victims = list(find())
-        if not victims:
+        in_vain = 0 if victims else in_vain + 1
+        if in_vain == looks:
             return
         killed = [_signalled(victim, signal.SIGKILL) for victim in victims]
         _wait_gone({descriptor for descriptor in killed if descriptor is not None})

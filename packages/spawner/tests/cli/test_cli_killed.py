@@ -113,3 +113,16 @@ def test_the_ancestor_tells_the_end_only_when_nobody_is_left(tmp_path: Path) -> 
             ancestor.kill()
             os.close(told)
             os.close(table)
+
+
+def test_one_look_that_finds_nobody_is_not_believed() -> None:
+    """F26: whom a look misses, because its parent died while the others were looked at, is found by
+    the next one."""
+    sleeper = subprocess.Popen(FakeAgent().hang().argv())
+    found = next(process for process in descendants.processes() if process.pid == sleeper.pid)
+    looks = iter([[], [found]])
+    descendants.end_all(lambda: next(looks, []), looks=2)
+    missed = list(looks)
+    sleeper.kill()
+    sleeper.wait()
+    assert missed == []
