@@ -111,6 +111,8 @@ def test_the_ancestor_tells_the_end_only_when_nobody_is_left(tmp_path: Path) -> 
             assert survivors(pids) == ()
         finally:
             ancestor.kill()
+            for pid in survivors(pids):
+                os.kill(pid, signal.SIGKILL)
             os.close(told)
             os.close(table)
 
