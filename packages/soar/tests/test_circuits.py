@@ -9,10 +9,10 @@ import pytest
 
 from aurora_circuit_breaker import CircuitBreaker, StoreDownError, StoreLost
 from aurora_soar.agents import AgentInfo
-from aurora_soar.circuits import CircuitKey, Circuits, definition_of
+from aurora_soar.circuits import CircuitKey, LocalCircuits, definition_of
 
-HERE = Path("/repos/here")
-THERE = Path("/repos/there")
+HERE = "/repos/here"
+THERE = "/repos/there"
 
 
 def opened(breaker: CircuitBreaker, agent_id: str) -> None:
@@ -23,8 +23,8 @@ def opened(breaker: CircuitBreaker, agent_id: str) -> None:
 
 def test_a_second_run_knows_what_the_first_one_learned(tmp_path: Path) -> None:
     """Another breaker on the file, as in another process, refuses what the first one opened."""
-    opened(Circuits(tmp_path).breaker(HERE, {"coder": "d1"}), "coder")
-    second = Circuits(tmp_path).breaker(HERE, {"coder": "d1"})
+    opened(LocalCircuits(tmp_path).breaker(HERE, {"coder": "d1"}), "coder")
+    second = LocalCircuits(tmp_path).breaker(HERE, {"coder": "d1"})
     assert second.is_open("coder")
     assert second.get_health_status("coder")["agent_id"] == "coder"
     assert list(second.store) == ["coder"]
@@ -32,7 +32,7 @@ def test_a_second_run_knows_what_the_first_one_learned(tmp_path: Path) -> None:
 
 def test_another_project_and_another_definition_are_untouched(tmp_path: Path) -> None:
     """An agent of the same name elsewhere, or made of something else, begins without a past."""
-    circuits = Circuits(tmp_path)
+    circuits = LocalCircuits(tmp_path)
     opened(circuits.breaker(HERE, {"coder": "d1"}), "coder")
     assert not circuits.breaker(THERE, {"coder": "d1"}).is_open("coder")
     assert not circuits.breaker(HERE, {"coder": "d2"}).is_open("coder")
@@ -56,7 +56,7 @@ def test_what_an_agent_is() -> None:
 
 def test_who_is_not_defined_is_known_to_this_run_alone(tmp_path: Path) -> None:
     """Without a definition a circuit ends with its breaker, and stands in no file."""
-    circuits = Circuits(tmp_path)
+    circuits = LocalCircuits(tmp_path)
     running = circuits.breaker(HERE, {})
     opened(running, "make")
     assert list(running.store) == ["make"]
@@ -78,10 +78,10 @@ def test_a_key_is_read_back_as_it_was_written() -> None:
 
 def test_an_isolated_agent_stays_out_whatever_it_is_made_of(tmp_path: Path) -> None:
     """Isolated, also in the middle of a run, nobody in the project runs it until that is undone."""
-    circuits = Circuits(tmp_path)
+    circuits = LocalCircuits(tmp_path)
     running = circuits.breaker(HERE, {"coder": "d1"})
     assert not running.is_open("coder")
-    Circuits(tmp_path).isolate(HERE, "coder")
+    LocalCircuits(tmp_path).isolate(HERE, "coder")
     assert running.is_open("coder")
     running.record_success("coder")
     assert running.get_health_status("coder")["state"] == "forced_open"
@@ -100,7 +100,7 @@ def test_an_isolated_agent_stays_out_whatever_it_is_made_of(tmp_path: Path) -> N
 
 def test_what_is_known_is_listed_and_forgotten(tmp_path: Path) -> None:
     """Open circuits and counted failures are listed by project and agent; a reset forgets one."""
-    circuits = Circuits(tmp_path)
+    circuits = LocalCircuits(tmp_path)
     opened(circuits.breaker(THERE, {"writer": "d1"}), "writer")
     opened(circuits.breaker(HERE, {"coder": "d1"}), "coder")
     circuits.breaker(HERE, {"coder": "d2"}).record_failure("coder")
@@ -118,7 +118,7 @@ def test_what_is_known_is_listed_and_forgotten(tmp_path: Path) -> None:
 
 def test_f68_the_folder_is_the_users_alone(tmp_path: Path) -> None:
     """F68: the folder of the file is made when it is needed, for nobody else to look into."""
-    circuits = Circuits(tmp_path / "state" / "aurora")
+    circuits = LocalCircuits(tmp_path / "state" / "aurora")
     assert circuits.known() == []
     assert not circuits.path.parent.exists()
     circuits.breaker(HERE, {}).record_failure("coder")
@@ -129,7 +129,7 @@ def test_f52_a_file_that_cannot_be_used_stops_nobody(tmp_path: Path) -> None:
     """F52: the breaker judges by what it sees itself, and tells of the file once."""
     (tmp_path / "state").write_text("no folder")
     events: list[object] = []
-    breaker = Circuits(tmp_path / "state").breaker(HERE, {})
+    breaker = LocalCircuits(tmp_path / "state").breaker(HERE, {})
     breaker.on_change(lambda event: events.append(event) if isinstance(event, StoreLost) else None)
     opened(breaker, "coder")
     assert len(events) == 1
@@ -137,7 +137,7 @@ def test_f52_a_file_that_cannot_be_used_stops_nobody(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_told_to_whoever_asks(tmp_path: Path) -> None:
     """To list, reset and isolate, a file that is no database is an error, not an empty list."""
-    circuits = Circuits(tmp_path)
+    circuits = LocalCircuits(tmp_path)
     circuits.path.write_text("no database, and long enough to be seen for what it is" * 30)
     for ask in (circuits.known, lambda: circuits.isolate(HERE, "x"), lambda: circuits.reset([])):
         with pytest.raises(StoreDownError, match="not a database"):

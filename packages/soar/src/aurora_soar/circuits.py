@@ -1,8 +1,8 @@
 """Circuits that outlive a run: what one learns of an agent holds for the next one.
 
-They lie in one file of the user's, which all projects share. So each has a key: the project, the
-agent, and a digest of what the agent is. Another project's agent of the same name is another one,
-and so is the same agent with another tool or another persona.
+They lie in one file of the user's, or on a server, which all projects share. So each has a key: the
+project, the agent, and a digest of what the agent is. Another project's agent of the same name is
+another one, and so is the same agent with another tool or another persona.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from aurora_circuit_breaker import (
     Change,
@@ -27,7 +27,16 @@ from aurora_circuit_breaker.stores.sqlite import SqliteStore
 from aurora_soar.agents import Agent
 from aurora_soar.folders import make_private
 
-__all__ = ["ANY_DEFINITION", "Circuit", "CircuitKey", "Circuits", "ProjectStore", "definition_of"]
+__all__ = [
+    "ANY_DEFINITION",
+    "Circuit",
+    "CircuitKey",
+    "Circuits",
+    "LocalCircuits",
+    "ProjectStore",
+    "SharedCircuits",
+    "definition_of",
+]
 
 Argument = TypeVar("Argument")
 
@@ -40,7 +49,7 @@ class CircuitKey:
     """Whose circuit it is.
 
     Attributes:
-        project: The top folder of the project.
+        project: What the project is called, see `Circuits.project`.
         agent_id: The agent's name in it.
         definition: A digest of what the agent is, see `definition_of`.
     """
@@ -80,17 +89,17 @@ class ProjectStore:
 
     Args:
         store: Where the circuits of all projects are.
-        project: The project.
+        project: What it is called, see `Circuits.project`.
         definitions: What each agent is, by its name, whose circuit later runs are to know.
         own: Where the circuits of all others are, as long as the run goes on.
     """
 
     def __init__(
-        self, store: Store, project: Path, definitions: Mapping[str, str], own: Store
+        self, store: Store, project: str, definitions: Mapping[str, str], own: Store
     ) -> None:
         self.held = store.held
         self._store = store
-        self._project = str(project)
+        self._project = project
         self._definitions = definitions
         self._own = own
 
@@ -131,7 +140,7 @@ class ProjectStore:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """One circuit of the file, as people are told of it."""
+    """One circuit, as people are told of it."""
 
     key: CircuitKey
     health: HealthStatus
@@ -147,30 +156,40 @@ class Circuit:
         return self.health["state"] != "closed" or self.health["failure_count"] > 0
 
 
+class _LastingStore(Store, Protocol):
+    """A store that outlives this process."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class Circuits:
-    """The file with the circuits of all projects.
+    """The circuits of all projects that share a store.
 
     Args:
-        folder: The folder that it lies in, see `aurora_soar.folders.state_folder`.
-
-    Attributes:
-        path: The file.
+        store: Where they are.
+        place: Where that is, for people.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "circuits.db"
-        self._store = SqliteStore(self.path)
+    def __init__(self, store: _LastingStore, place: str) -> None:
+        self._store = store
+        self.place = place
 
-    def breaker(self, project: Path, definitions: Mapping[str, str]) -> CircuitBreaker:
-        """A breaker for the agents of a project; it judges by itself while the file is lost (F52).
+    def project(self, folder: Path) -> str:
+        """What a project is called there.
 
         Args:
-            project: See `ProjectStore`.
+            folder: Its top folder.
+        """
+        return str(folder)
+
+    def breaker(self, project: str, definitions: Mapping[str, str]) -> CircuitBreaker:
+        """A breaker for the agents of a project; it judges by itself while the store is lost (F52).
+
+        Args:
+            project: See `project`.
             definitions: See `ProjectStore`.
         """
-        # Who cannot make the folder cannot open the file, and is told so then.
-        with contextlib.suppress(OSError):
-            make_private(self.path.parent)
         own = CircuitBreaker().store
         return CircuitBreaker(store=ProjectStore(self._store, project, definitions, own))
 
@@ -178,44 +197,96 @@ class Circuits:
         """Every circuit of which something is known, by project and agent.
 
         Raises:
-            StoreDownError: The file cannot be read.
+            StoreDownError: The store cannot be read.
         """
-        if not self.path.exists():
-            return []
         keys = [key for text in self._store if (key := CircuitKey.parse(text)) is not None]
         keys.sort(key=lambda key: (key.project, key.agent_id, key.definition))
         breaker = self._opened()
         circuits = [Circuit(key, breaker.get_health_status(str(key))) for key in keys]
         return [each for each in circuits if each.says_something]
 
-    def isolate(self, project: Path, agent_id: str) -> None:
+    def isolate(self, project: str, agent_id: str) -> None:
         """Let nobody in the project run the agent, from now on and whatever it is made of.
 
         Raises:
-            StoreDownError: The file cannot be written.
+            StoreDownError: The store cannot be written.
             OSError: Its folder cannot be made.
         """
-        make_private(self.path.parent)
-        self._opened().force_open(str(CircuitKey(str(project), agent_id, ANY_DEFINITION)))
+        self._opened().force_open(str(CircuitKey(project, agent_id, ANY_DEFINITION)))
 
     def reset(self, keys: Iterable[CircuitKey]) -> None:
         """Forget what is known, isolation included.
 
         Raises:
-            StoreDownError: The file cannot be written.
+            StoreDownError: The store cannot be written.
         """
         breaker = self._opened()
         for key in keys:
             breaker.reset(str(key))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the store."""
         self._store.close()
 
     def _opened(self) -> CircuitBreaker:
-        """A breaker whose agents are all keys of the file, if that can be used.
+        """A breaker whose agents are all keys of the store, if that can be used.
 
         Left to itself a breaker would go on without it, which is no use to somebody who asks.
         """
         list(self._store)
         return CircuitBreaker(store=self._store, kind_of=None)
+
+
+class LocalCircuits(Circuits):
+    """The circuits of this machine, in one file of the user's.
+
+    Args:
+        folder: The folder that it lies in, see `aurora_soar.folders.state_folder`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "circuits.db"
+        super().__init__(SqliteStore(self.path), str(self.path))
+
+    def breaker(self, project: str, definitions: Mapping[str, str]) -> CircuitBreaker:
+        """See `Circuits.breaker`; makes the folder."""
+        # Who cannot make the folder cannot open the file, and is told so then.
+        with contextlib.suppress(OSError):
+            make_private(self.path.parent)
+        return super().breaker(project, definitions)
+
+    def known(self) -> list[Circuit]:
+        """See `Circuits.known`; to look makes no file."""
+        return super().known() if self.path.exists() else []
+
+    def isolate(self, project: str, agent_id: str) -> None:
+        """See `Circuits.isolate`; makes the folder."""
+        make_private(self.path.parent)
+        super().isolate(project, agent_id)
+
+
+class SharedCircuits(Circuits):
+    """The circuits of all machines that name the same Redis server.
+
+    Args:
+        server: Its URL.
+
+    Raises:
+        ImportError: The extra `redis` is not installed.
+        ValueError: This is no such URL.
+    """
+
+    def __init__(self, server: str) -> None:
+        from aurora_circuit_breaker.stores.redis import RedisStore
+
+        super().__init__(RedisStore(server), _without_password(server))
+
+    def project(self, folder: Path) -> str:
+        """A project lies elsewhere on each machine; its name is what they have in common."""
+        return folder.name
+
+
+def _without_password(url: str) -> str:
+    """What may be shown of a URL."""
+    scheme, slashes, rest = url.partition("://")
+    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from aurora_circuit_breaker import CircuitBreaker
-from aurora_soar.circuits import Circuits, ProjectStore, definition_of
+from aurora_soar.circuits import Circuits, LocalCircuits, SharedCircuits, definition_of
 from aurora_soar.cli.plans import Prepared
 from aurora_soar.cli.streams import refuse
 from aurora_soar.folders import state_folder
 from aurora_soar.isolation import repository_root
 from aurora_soar.runs import RunRequest
 
-__all__ = ["breaker_of", "project_here"]
+__all__ = ["breaker_of", "circuits_of", "project_here"]
 
 
 def project_here() -> Path:
@@ -44,10 +43,8 @@ def breaker_of(
         for name, agent in agents.items()
         if not agent.config.get("command")
     }
-    if server is not None:
-        breaker = _shared_or_exit(server, definitions)
-    else:
-        breaker = Circuits(state_folder()).breaker(project_here(), definitions)
+    circuits = circuits_of(server)
+    breaker = circuits.breaker(circuits.project(project_here()), definitions)
     if anew:
         for name in definitions:
             if breaker.get_health_status(name)["state"] == "open":
@@ -55,17 +52,17 @@ def breaker_of(
     return breaker
 
 
-def _shared_or_exit(server: str, definitions: Mapping[str, str]) -> CircuitBreaker:
-    """The breaker of all machines that name that server."""
+def circuits_of(server: str | None) -> Circuits:
+    """The circuits that this machine's runs know of; ends here if `server` cannot be used at all.
+
+    Args:
+        server: A Redis server with those that several machines share; None: ours alone.
+    """
+    if server is None:
+        return LocalCircuits(state_folder())
     try:
-        from aurora_circuit_breaker.stores.redis import RedisStore
+        return SharedCircuits(server)
     except ImportError:
         refuse("circuits on a Redis server need: pip install 'aurora-soar[redis]'")
-    try:
-        store = RedisStore(server)
     except ValueError as error:
         refuse(f"circuit_store: {error}")
-    # A project lies elsewhere on each machine; its name is what they have in common.
-    project = Path(project_here().name)
-    own = CircuitBreaker().store
-    return CircuitBreaker(store=ProjectStore(store, project, definitions, own))

@@ -50,12 +50,12 @@ def complete_planned(context: typer.Context, incomplete: str) -> list[str]:
 def complete_agent(incomplete: str) -> list[str]:
     """Names of the agents whose circuits are known here."""
     # SQLite takes its time to load, and only this needs it.
-    from aurora_soar.circuits import Circuits
+    from aurora_soar.circuits import LocalCircuits
     from aurora_soar.cli.breakers import project_here
     from aurora_soar.folders import state_folder
 
     try:
-        known = Circuits(state_folder()).known()
+        known = LocalCircuits(state_folder()).known()
     except Exception:
         return []
     here = str(project_here())

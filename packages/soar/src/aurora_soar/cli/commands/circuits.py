@@ -13,12 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from aurora_circuit_breaker import StoreDownError
-from aurora_soar.circuits import Circuit, Circuits
-from aurora_soar.cli.breakers import project_here
+from aurora_soar.circuits import Circuit, Circuits, LocalCircuits
+from aurora_soar.cli.breakers import circuits_of, project_here
 from aurora_soar.cli.columns import columns
 from aurora_soar.cli.completion import complete_agent
+from aurora_soar.cli.configured import configured_or_exit
+from aurora_soar.cli.options import CircuitStore
 from aurora_soar.cli.streams import complain, outputs
-from aurora_soar.folders import state_folder
 from aurora_soar.plan import did_you_mean
 from aurora_spawner import ExitCode, format_duration, safe_line
 
@@ -35,6 +36,7 @@ def circuits_command(
     everywhere: Annotated[
         bool, typer.Option("-a", "--all", help="Of all projects, not only of this one.")
     ] = False,
+    circuit_store: CircuitStore = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List the circuits of agents that failed, as runs of this project left them.
@@ -44,13 +46,13 @@ def circuits_command(
     """
     if context.invoked_subcommand is not None:
         return
-    with _circuits() as circuits:
-        project = project_here()
+    with _circuits(circuit_store) as circuits:
+        project = circuits.project(project_here())
         known = [each for each in circuits.known() if everywhere or _is_of(each, project)]
     if as_json:
-        print(json.dumps({"v": 1, "file": str(circuits.path), "circuits": _data(known)}, indent=2))
+        print(json.dumps({"v": 1, **_where(circuits), "circuits": _data(known)}, indent=2))
     elif not known:
-        print(f"no agent is known to fail{'' if everywhere else f' in {safe_line(str(project))}'}")
+        print(f"no agent is known to fail{'' if everywhere else f' in {safe_line(project)}'}")
     else:
         for line in columns([_HEAD, *(_row(each, everywhere=everywhere) for each in known)]):
             print(line)
@@ -66,10 +68,11 @@ def reset_command(
     everywhere: Annotated[
         bool, typer.Option("-a", "--all", help="In all projects, not only in this one.")
     ] = False,
+    circuit_store: CircuitStore = None,
 ) -> None:
     """Forget how agents failed, and that they are isolated: the next run asks them again."""
-    with _circuits() as circuits:
-        project = project_here()
+    with _circuits(circuit_store) as circuits:
+        project = circuits.project(project_here())
         here = [each for each in circuits.known() if everywhere or _is_of(each, project)]
         found = [each for each in here if agent is None or each.key.agent_id == agent]
         if agent is not None and not found:
@@ -85,13 +88,14 @@ def reset_command(
 def isolate_command(
     agent: AgentName,
     undo: Annotated[bool, typer.Option("--undo", help="Let it run again.")] = False,
+    circuit_store: CircuitStore = None,
 ) -> None:
     """Leave an agent out of all runs of this project, also of those that go on now.
 
     Where it is asked, its fallback answers, or the plain LLM.
     """
-    with _circuits() as circuits:
-        project = project_here()
+    with _circuits(circuit_store) as circuits:
+        project = circuits.project(project_here())
         isolations = [
             each.key
             for each in circuits.known()
@@ -113,20 +117,32 @@ def isolate_command(
 
 
 @contextmanager
-def _circuits() -> Iterator[Circuits]:
-    """The file; ends the command where it cannot be used."""
-    circuits = Circuits(state_folder())
+def _circuits(server: str | None) -> Iterator[Circuits]:
+    """Those of this machine, or of the server that is set; ends the command without them."""
+    settings = configured_or_exit(circuit_store=server).settings
+    circuits = circuits_of(settings.circuit_store)
     try:
         yield circuits
     except (StoreDownError, OSError) as error:
-        complain(f"aurora-soar: the circuits cannot be used: {error}; to begin anew, remove it")
+        is_file = isinstance(circuits, LocalCircuits)
+        remedy = "to begin anew, remove it" if is_file else f"is there a Redis at {circuits.place}?"
+        complain(f"aurora-soar: the circuits cannot be used: {error}; {remedy}")
         raise typer.Exit(ExitCode.CANNOT_WRITE) from None
     finally:
         circuits.close()
 
 
-def _is_of(circuit: Circuit, project: Path) -> bool:
-    return circuit.key.project == str(project)
+def _where(circuits: Circuits) -> dict[str, str | None]:
+    """Where they are, for `--json`: one of the two is null."""
+    is_file = isinstance(circuits, LocalCircuits)
+    return {
+        "file": circuits.place if is_file else None,
+        "server": None if is_file else circuits.place,
+    }
+
+
+def _is_of(circuit: Circuit, project: str) -> bool:
+    return circuit.key.project == project
 
 
 _HEAD = ("AGENT", "STATE", "FAILURES", "NEXT PROBE", "PROJECT")
