@@ -73,7 +73,7 @@ def only_child(process: subprocess.Popen[bytes], pid: int) -> int | None:
     while process.poll() is None:
         try:
             found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return None
         if found:
             return int(found[0])

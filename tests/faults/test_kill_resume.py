@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -179,7 +180,7 @@ def line_of(process: subprocess.Popen[bytes]) -> Iterator[int]:
     for _ in range(2):
         try:
             found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return
         if not found:
             return
@@ -202,7 +203,8 @@ def go_on_and_kill(plan: Plan, draw: random.Random) -> None:
         try:
             process.wait(pause)
         except subprocess.TimeoutExpired:
-            os.kill([*line_of(process)][:place][-1], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill([*line_of(process)][:place][-1], signal.SIGKILL)
         killed = time.monotonic()
         process.communicate(timeout=60)
     while left := plan.pids.exists() and survivors(plan.pids):
