@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from aurora_spawner.process import Limits, ProcessResult, run_process, suspend
     from aurora_spawner.progress import Progress
     from aurora_spawner.recovery import Gate, Permit, RecoverableTask, Turn, failure_type_of
-    from aurora_spawner.runners import Runner
+    from aurora_spawner.runners import Runner, RunnerName, chosen_runner
     from aurora_spawner.spawner import (
         spawn,
         spawn_parallel,
@@ -114,6 +114,7 @@ __all__ = [
     "RetryPolicy",
     "RetryScheduled",
     "Runner",
+    "RunnerName",
     "SpawnError",
     "SpawnResult",
     "SpawnTask",
@@ -124,6 +125,7 @@ __all__ = [
     "Turn",
     "UnknownToolError",
     "Warned",
+    "chosen_runner",
     "classify",
     "content_of",
     "exit_by_signal",

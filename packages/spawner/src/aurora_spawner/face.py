@@ -99,7 +99,11 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "Turn",
         "failure_type_of",
     ),
-    "runners": ("Runner",),
+    "runners": (
+        "Runner",
+        "RunnerName",
+        "chosen_runner",
+    ),
     "spawner": (
         "spawn",
         "spawn_parallel",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
 from aurora_soar.cli.plans import Prepared
 from aurora_soar.cli.streams import refuse
 from aurora_soar.runs import RunRequest
-from aurora_spawner import InvalidTaskError, Runner
+from aurora_spawner import ClusterError, InvalidTaskError, Runner, chosen_runner
 
 __all__ = ["Where", "runner_or_exit"]
 
@@ -18,19 +18,13 @@ Where: TypeAlias = AbstractAsyncContextManager[Runner | None]
 
 def runner_or_exit(prepared: Prepared, request: RunRequest) -> Where:
     """What was asked for, not opened yet; ends here if that cannot be."""
-    if request.runner == "local":
-        if request.scheduler is not None:
-            refuse("--scheduler is for --runner dask")
-        return nullcontext()
     try:
-        from aurora_spawner.runners.dask import DaskRunner
-    except ImportError as error:
-        refuse(f"--runner dask needs: pip install 'aurora-soar[dask]' ({error})")
-    try:
-        return DaskRunner(
+        return chosen_runner(
+            request.runner,
             request.scheduler,
             trust_network=request.trust_network,
             slots=prepared.plan.limits.max_concurrent,
+            package="aurora-soar",
         )
-    except InvalidTaskError as error:
+    except (ClusterError, InvalidTaskError) as error:
         refuse(str(error))

@@ -60,6 +60,11 @@ class _Leftovers(StrEnum):
     REPORT = "report"
 
 
+class _Runner(StrEnum):
+    LOCAL = "local"
+    DASK = "dask"
+
+
 def _seconds(text: str) -> float:
     from aurora_spawner.durations import parse_duration
 
@@ -246,6 +251,26 @@ def _command(
         str | None,
         typer.Option("--resume-failed", metavar="FILE", help="And run again what failed."),
     ] = None,
+    runner: Annotated[
+        _Runner,
+        typer.Option("--runner", help="Where agents run: on this machine, or on a Dask cluster."),
+    ] = _Runner.LOCAL,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="The cluster's scheduler, tls://host:8786; without one, a cluster of this "
+            "machine alone.",
+        ),
+    ] = None,
+    trust_network: Annotated[
+        bool,
+        typer.Option(
+            "--trust-network",
+            help="Talk to that scheduler without encryption: nobody else is there.",
+        ),
+    ] = False,
     progress: Annotated[
         Progress, typer.Option("--progress", help="How the run shows itself.")
     ] = Progress.AUTO,
@@ -342,6 +367,9 @@ def _command(
         journal=journals[0] if journals else None,
         resume=journal is None,
         resume_failed=resume_failed is not None,
+        runner=runner.value,
+        scheduler=scheduler,
+        trust_network=trust_network,
     )
     raise typer.Exit(_run(arguments, source, recipe, options, dry_run=dry_run))
 
@@ -369,7 +397,7 @@ def _run(
     from aurora_spawner.cli.preflight import missing, survey
     from aurora_spawner.cli.records import RecordTooLongError
     from aurora_spawner.commands import ExitCode
-    from aurora_spawner.errors import JournalError
+    from aurora_spawner.errors import ClusterError, InvalidTaskError, JournalError
 
     try:
         found = survey(source, recipe)
@@ -378,7 +406,9 @@ def _run(
     if found.problems:
         more = [f"and {found.untold:,} more"] if found.untold else []
         _refuse("\n".join([*found.problems, *more, "nothing was started"]))
-    absent = list(missing(found)) if found.total != 0 else []
+    # What the workers of a cluster have is seen there.
+    is_here = options.scheduler is None
+    absent = list(missing(found)) if is_here and found.total != 0 else []
     try:
         if dry_run:
             asyncio.run(run.dry_run(source, recipe, options))
@@ -390,7 +420,7 @@ def _run(
             return ExitCode.OK
         supervise()
         return run.run(arguments, source, recipe, options, found.total)
-    except JournalError as error:
+    except (ClusterError, InvalidTaskError, JournalError) as error:
         _refuse(str(error))
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aurora_spawner.progress import Progress
+
+if TYPE_CHECKING:
+    from aurora_spawner.runners import RunnerName
 
 __all__ = ["RunOptions"]
 
@@ -24,6 +28,9 @@ class RunOptions:
         journal: A file that keeps the results.
         resume: The journal is that of an earlier run.
         resume_failed: What has failed there runs again.
+        runner: Where agents run.
+        scheduler: The address of a cluster's scheduler.
+        trust_network: Talk to it without encryption.
     """
 
     jobs: int = 5
@@ -36,3 +43,6 @@ class RunOptions:
     journal: str | None = None
     resume: bool = False
     resume_failed: bool = False
+    runner: RunnerName = "local"
+    scheduler: str | None = None
+    trust_network: bool = False

@@ -32,6 +32,7 @@ from aurora_spawner.models import SpawnResult, SpawnTask
 from aurora_spawner.policy import named_policy
 from aurora_spawner.pool import run_workers
 from aurora_spawner.recovery import RecoverableTask, recover
+from aurora_spawner.runners import Runner, chosen_runner
 from aurora_spawner.spawner import spawn
 
 __all__ = ["dry_run", "run"]
@@ -62,6 +63,7 @@ def run(
         total: How many inputs there are; None for a stream.
 
     Raises:
+        ClusterError, InvalidTaskError: The runner cannot be used; nothing was started.
         OSError: The folder, the job log or the journal cannot be made.
         JournalError: The journal cannot be used.
     """
@@ -71,9 +73,16 @@ def run(
 async def _begin(
     arguments: Arguments, source: Source, recipe: Recipe, options: RunOptions, total: int | None
 ) -> int:
+    where = chosen_runner(
+        options.runner,
+        options.scheduler,
+        trust_network=options.trust_network,
+        slots=options.jobs,
+    )
     with open_keeping(options) as keeping:
-        conductor = _Conductor(arguments, source, recipe, options, keeping, total)
-        return await conductor.conduct()
+        async with where as runner:
+            conductor = _Conductor(arguments, source, recipe, options, keeping, total, runner)
+            return await conductor.conduct()
 
 
 async def dry_run(source: Source, recipe: Recipe, options: RunOptions) -> None:
@@ -99,12 +108,14 @@ class _Conductor:
         options: RunOptions,
         keeping: Keeping | None,
         total: int | None,
+        runner: Runner | None,
     ) -> None:
         self._arguments = arguments
         self._source = source
         self._recipe = recipe
         self._options = options
         self._keeping = keeping
+        self._runner = runner
         self._folder = ResultsFolder(options.results) if options.results is not None else None
         self._joblog = JobLog(options.joblog) if options.joblog is not None else None
         self._tally = Tally(options.jobs, total, time.monotonic())
@@ -232,7 +243,7 @@ class _Conductor:
         return RecoverableTask(
             **{each.name: getattr(task, each.name) for each in fields(SpawnTask)},
             # The plain task: nobody looks at single lines of output, so nobody needs to cut them.
-            spawn=lambda _: spawn(task),
+            spawn=lambda _: spawn(task, runner=self._runner),
             max_retries=named_policy(task.policy).retry.attempts - 1,
             fallback_to_llm=False,
             on_event=heard,
