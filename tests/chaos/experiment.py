@@ -186,6 +186,8 @@ class _Stage:
                 stderr=file,
                 cwd=self._target.kept,
                 env={**os.environ, **own},
+                # A hang-up that is meant for its job is not for us.
+                start_new_session=True,
             )
         pipe.start()
         return process

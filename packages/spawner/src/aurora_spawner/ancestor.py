@@ -6,7 +6,8 @@
 
 Whichever of the three is killed, one of the others adopts what is left and ends it: also daemons
 that scrubbed their environment, since an orphan goes to its nearest living subreaper. The ancestor
-has a process group of its own, so that killing the shell's job does not reach it.
+has a session of its own: killing the shell's job does not reach it, and its end is no hang-up of
+those beside it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ def supervise() -> None:
     if sys.platform != "linux":
         return
     supervisor = Supervisor(has_ancestor=True)
-    job = os.getpgrp()
     lifeline, held = os.pipe()
     status, told = os.pipe()
     blocked = [*_PASSED_ON, signal.SIGTSTP, signal.SIGCHLD]
@@ -52,20 +52,19 @@ def supervise() -> None:
         _relay(ancestor, status)
     os.close(held)
     os.close(status)
-    os.setpgid(0, 0)
     _control(_PR_SET_CHILD_SUBREAPER, 1)
     above = os.getpid()
     worker = os.fork()
     if worker:
+        # Not only a group: to lose its last parent of the same session hangs up a group in which
+        # somebody stands still.
+        os.setsid()
         _become_ancestor(worker, lifeline, told, supervisor)
     os.close(lifeline)
     os.close(told)
     _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != above:
         os._exit(128 + signal.SIGKILL)
-    # Back to the shell's job, so that the terminal's signals come here.
-    with contextlib.suppress(OSError):
-        os.setpgid(0, job)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     become_supervised(supervisor)
 

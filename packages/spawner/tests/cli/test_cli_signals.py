@@ -284,3 +284,16 @@ def test_ctrl_c_before_it_has_begun_ends_it_without_a_word(place: str, spawn: Co
     spawn.argv = (*spawn.argv[:3], INTERRUPTED.replace("PLACE", place) + spawn.argv[3])
     ended = spawn("--", "true", ":::", "a")
     assert (ended.code, ended.out, ended.err) == (130, b"", "")
+
+
+def test_its_end_hangs_up_nobody_beside_it(spawn: Command) -> None:
+    """F27: in a script that no shell controls, with a program beside it that stands still, the end
+    of the command is no hang-up: the kernel sends one to a group that nobody looks after any more.
+    """
+    script = 'sleep 60 & kill -STOP $!; "$@"; echo "exit $?"; kill -KILL $!'
+    process = spawn.start(
+        *("--", "true", ":::", "a"), through=("sh", "-c", script, "sh"), start_new_session=True
+    )
+    out, _ = process.communicate(timeout=60)
+    assert out.splitlines()[-1:] == [b"exit 0"]
+    assert process.returncode == 0
