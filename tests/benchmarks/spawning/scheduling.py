@@ -46,7 +46,8 @@ def job(run: Callable[[int], object], few: int, many: int) -> Figures:
         return {
             FEW: shortly / few * 1e6,
             MANY: cost().wall / many * 1e6,
-            MEMORY: grown() / many,
+            # In whole bytes: memory grows by pages, so that the rest is chance.
+            MEMORY: round(grown() / many),
         }
 
 
