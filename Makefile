@@ -23,8 +23,8 @@ EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli,dask]'
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak compare check agents cluster chaos bench mutants isolated build release pins \
-	clean
+.PHONY: help run test soak compare check agents cluster chaos bench mutants isolated build release \
+	pins clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

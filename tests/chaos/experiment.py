@@ -151,10 +151,9 @@ class _Stage:
     def left(self, but: tuple[int, ...]) -> tuple[str, ...]:
         """What still runs when all should be gone; it is killed then."""
         deadline = time.monotonic() + _GONE_WITHIN
+        ours = {machine.pid for machine in self._machines.started} if self._machines else set()
         while True:
-            reap(but)
-            machines = self._machines.started if self._machines else []
-            ours = {machine.pid for machine in machines}
+            reap({*but, *ours})
             found = [
                 process
                 for process in descendants()

@@ -109,7 +109,9 @@ class Attack:
 
     def _victim(self, fault: Fault) -> psutil.Process | None:
         if self._machines is not None and fault.whom in self._machines.workers:
-            return psutil.Process(self._machines.workers[fault.whom].pid)
+            machine = self._machines.workers[fault.whom]
+            # Once it is reaped its id may be anybody's.
+            return psutil.Process(machine.pid) if machine.poll() is None else None
         if fault.whom:
             return self._target.parts(self._pid).get(fault.whom)
         victims = agents_of(self._target, self._pid, self._machines)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Collection
 
 import psutil
 
@@ -76,11 +76,10 @@ def command_line(process: psutil.Process) -> str:
         return ""
 
 
-def reap(but: Iterator[int] | tuple[int, ...] = ()) -> None:
+def reap(but: Collection[int]) -> None:
     """Bury the orphans that came to us and have ended; others wait for the ones in `but`."""
-    kept = set(but)
     for child in psutil.Process().children():
-        if child.pid not in kept:
+        if child.pid not in but:
             with contextlib.suppress(ChildProcessError, Gone):
                 if child.status() == psutil.STATUS_ZOMBIE:
                     os.waitpid(child.pid, os.WNOHANG)

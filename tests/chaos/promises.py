@@ -12,7 +12,6 @@ from .targets import Told
 
 __all__ = ["Seen", "broken_promises", "outcomes"]
 
-
 # Where commands begin. A traceback without it is of Python's own start, or of somebody's program.
 _BEGINS = "/cli/entry.py"
 

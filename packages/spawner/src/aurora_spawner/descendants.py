@@ -34,6 +34,7 @@ __all__ = [
     "processes",
     "read_table",
     "send",
+    "settled_words",
     "words",
 ]
 
@@ -127,14 +128,19 @@ def words(process: Process) -> tuple[bytes, ...] | None:
     return tuple(environment[start:].partition(b"\0")[0].partition(b"=")[2].split())
 
 
-def bears(process: Process, word: bytes) -> bool:
-    """Whether the process's environment bears that word of the cookie, or one that begins so."""
+def settled_words(process: Process) -> tuple[bytes, ...]:
+    """Like `words`, but waits out the moment in which a process becomes another program."""
     for _ in range(_GLANCES):
         found = words(process)
         if found is not None:
-            return any(each.startswith(word) for each in found)
+            return found
         time.sleep(0.0005)
-    return False
+    return ()
+
+
+def bears(process: Process, word: bytes) -> bool:
+    """Whether the process's environment bears that word of the cookie, or one that begins so."""
+    return any(each.startswith(word) for each in settled_words(process))
 
 
 def line_of(root: int, everyone: Iterable[Process]) -> list[Process]:

@@ -33,10 +33,6 @@ _AGAIN_AFTER = (0.001, 0.1)
 # After a look at everybody that concerns the last ids: as many as there may be processors.
 _LATEST = 64
 
-# A process that becomes another program has an empty environment for a moment, less than so many
-# glances, so many seconds apart.
-_GLANCES, _PAUSE = 5, 0.0005
-
 # Looks while somebody goes on starting processes.
 _LOOKS = 5
 
@@ -55,7 +51,7 @@ class Candidate:
 
     def bears(self, word: bytes) -> bool:
         """Whether it belongs to the tree of that word."""
-        return any(each.startswith(word) for each in self.words)
+        return word in self.words
 
 
 @dataclass(slots=True)
@@ -111,14 +107,14 @@ class Census:
         self._update()
         found: list[Candidate] = []
         for pid, member in list(self._members.items()):
-            if member.words and not any(each.startswith(word) for each in member.words):
+            if member.words and word not in member.words:
                 continue  # of another tree
             process = descendants.look(pid)
             if process is None or process.started != member.started:
                 self._members.pop(pid, None)
                 continue
             if member.words is None:
-                member.words = _settled(process)
+                member.words = descendants.settled_words(process)
             if member.words or member.is_related:
                 found.append(Candidate(process, member.words))
             else:
@@ -185,13 +181,3 @@ class Census:
                     continue
             found[process.pid] = member
         return found
-
-
-def _settled(process: Process) -> tuple[bytes, ...]:
-    """The words of one whose environment was empty when it was seen first."""
-    for _ in range(_GLANCES):
-        words = descendants.words(process)
-        if words is not None:
-            return words
-        time.sleep(_PAUSE)
-    return ()
