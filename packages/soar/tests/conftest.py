@@ -207,8 +207,16 @@ class Command:
     def wait_for_file(self, name: str) -> str:
         """Wait until a file of the folder has a line; returns its text."""
         path = self.folder / name
-        self.wait_for(lambda: path.exists() and path.read_text().endswith("\n"))
-        return path.read_text()
+        text = ""
+
+        def has_a_line() -> bool:
+            # Read once: whoever writes it next empties it first.
+            nonlocal text
+            text = path.read_text() if path.exists() else ""
+            return text.endswith("\n")
+
+        self.wait_for(has_a_line)
+        return text
 
 
 @pytest.fixture(scope="session")
