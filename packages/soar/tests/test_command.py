@@ -6,9 +6,12 @@ import json
 import os
 import stat
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from aurora_soar.cli import commands
 
 if TYPE_CHECKING:
     Command = Any
@@ -505,6 +508,21 @@ def test_help_opens_with_examples(soar: Command) -> None:
     assert ended.out.count("  aurora-soar ") == 3
     ended = soar.run("--version")
     assert (ended.code, ended.out.split()[0]) == (0, "aurora-soar")
+
+
+def test_help_lists_every_command_and_imports_none(soar: Command) -> None:
+    """One whole line for each file of commands, and none of those files is read for it."""
+    told = "; atexit.register(lambda: print([name for name in sys.modules if 'soar' in name]))"
+    soar.code = f"import atexit, sys{told}; {soar.code}"
+    ended = soar.run("--help")
+    _, _, listed = ended.out.partition("Commands:\n")
+    *lines, modules = listed.splitlines()
+    files = {module.name for module in iter_modules(commands.__path__)}
+    assert {line.split()[0] for line in lines} == files
+    assert all(line.endswith(".") and not line.endswith("...") for line in lines)
+    assert "aurora_soar.cli.later" in modules
+    assert "aurora_soar.cli.commands" not in modules
+    assert "aurora_soar.plan" not in modules
 
 
 def test_plain_characters_for_plain_encodings(soar: Command) -> None:

@@ -8,27 +8,13 @@ from typing import Annotated
 
 import typer
 
-from aurora_soar.cli.commands import (
-    agents_command,
-    apply_command,
-    check_command,
-    circuits_command,
-    config_command,
-    init_command,
-    isolate_command,
-    reset_command,
-    resume_command,
-    run_command,
-    schema_command,
-    show_agent_command,
-    show_command,
-    trust_command,
-)
+from aurora_soar.cli.later import Commands
 from aurora_spawner import give_streams, report_bug
 
 __all__ = ["app", "start"]
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -67,29 +53,3 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-app.command("init")(init_command)
-app.command("run")(run_command)
-app.command("resume")(resume_command)
-app.command("show")(show_command)
-app.command("check")(check_command)
-app.command("apply")(apply_command)
-
-agents = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
-agents.callback()(agents_command)
-agents.command("show")(show_agent_command)
-app.add_typer(agents, name="agents")
-
-app.command("trust")(trust_command)
-
-circuits = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
-circuits.callback()(circuits_command)
-circuits.command("reset")(reset_command)
-circuits.command("isolate")(isolate_command)
-app.add_typer(circuits, name="circuits")
-
-config = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
-config.callback()(config_command)
-config.command("schema")(schema_command)
-app.add_typer(config, name="config")

@@ -20,11 +20,14 @@ from aurora_soar.plan import did_you_mean
 from aurora_soar.trust import Standing, not_used
 from aurora_spawner import ExitCode, FoundTool, safe_line, take_inventory
 
-__all__ = ["agents_command", "show_agent_command"]
+__all__ = ["app"]
+
+app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
+@app.callback()
 @outputs()
 def agents_command(
     context: typer.Context,
@@ -67,6 +70,7 @@ def agents_command(
             complain(f"{broken}; skipped")
 
 
+@app.command("show")
 @outputs()
 def show_agent_command(
     name: Annotated[

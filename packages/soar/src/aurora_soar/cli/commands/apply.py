@@ -22,9 +22,12 @@ from aurora_soar.isolation import (
 from aurora_soar.runs import RunFolder
 from aurora_spawner import ExitCode, safe_line
 
-__all__ = ["apply_command"]
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+@app.command("apply")
 @outputs()
 def apply_command(
     run: RunName = None,

@@ -38,12 +38,15 @@ from aurora_soar.plan import (
 from aurora_soar.runs import RunRequest
 from aurora_spawner import ExitCode, format_duration, safe_line
 
-__all__ = ["check_command", "describe_and_exit"]
+__all__ = ["app", "describe_and_exit"]
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 # Words that an agent and a subgoal share that are shown; the first ones weigh most.
 _WORDS = 4
 
 
+@app.command("check")
 @outputs()
 def check_command(
     plan: PlanFile = "",

@@ -23,13 +23,16 @@ from aurora_soar.cli.streams import complain, outputs
 from aurora_soar.plan import did_you_mean
 from aurora_spawner import ExitCode, format_duration, safe_line
 
-__all__ = ["circuits_command", "isolate_command", "reset_command"]
+__all__ = ["app"]
+
+app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
 
 AgentName = Annotated[
     str, typer.Argument(metavar="ID", help="The agent.", autocompletion=complete_agent)
 ]
 
 
+@app.callback()
 @outputs()
 def circuits_command(
     context: typer.Context,
@@ -59,6 +62,7 @@ def circuits_command(
     sys.stdout.flush()
 
 
+@app.command("reset")
 @outputs()
 def reset_command(
     agent: Annotated[
@@ -84,6 +88,7 @@ def reset_command(
     sys.stdout.flush()
 
 
+@app.command("isolate")
 @outputs()
 def isolate_command(
     agent: AgentName,

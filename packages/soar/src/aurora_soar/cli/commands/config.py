@@ -18,9 +18,12 @@ from aurora_soar.folders import config_folder
 from aurora_soar.plan.schema import plan_schema
 from aurora_spawner import safe_line
 
-__all__ = ["config_command", "schema_command"]
+__all__ = ["app"]
+
+app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
 
 
+@app.callback()
 @outputs()
 def config_command(
     context: typer.Context,
@@ -46,6 +49,7 @@ def config_command(
     sys.stdout.flush()
 
 
+@app.command("schema")
 @outputs()
 def schema_command() -> None:
     """Print the JSON Schema of plan files, for editors."""

@@ -15,7 +15,9 @@ from aurora_soar.cli.programs import find_test_program
 from aurora_soar.cli.streams import complain, outputs
 from aurora_spawner import AGENT_CLIS, TOOLS, ExitCode, safe_line
 
-__all__ = ["init_command"]
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _PLAN = "plan.toml"
 
@@ -23,6 +25,7 @@ _PLAN = "plan.toml"
 _NAMED = 5
 
 
+@app.command("init")
 @outputs()
 def init_command() -> None:
     """Write a first plan, plan.toml, for the agent CLIs and the tests that are here.

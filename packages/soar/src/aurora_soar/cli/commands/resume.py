@@ -50,9 +50,12 @@ from aurora_soar.plan import Plan, UnknownSubgoalError, select
 from aurora_soar.runs import Fate, RunFolder, RunRequest, predict
 from aurora_spawner import ExitCode, Journal, safe_line, supervise, surroundings
 
-__all__ = ["resume_command"]
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+@app.command("resume")
 @outputs()
 def resume_command(
     run: RunName = None,

@@ -53,9 +53,12 @@ from aurora_soar.cli.viewing import Shown
 from aurora_soar.runs import RunFolder, RunRequest
 from aurora_spawner import ExitCode, Journal, supervise, surroundings
 
-__all__ = ["run_command"]
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+@app.command("run")
 @outputs()
 def run_command(
     plan: PlanFile = "",

@@ -30,9 +30,12 @@ from aurora_soar.views import (
 )
 from aurora_spawner import ExitCode, safe_line
 
-__all__ = ["show_command"]
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+@app.command("show")
 @outputs()
 def show_command(
     run: RunName = None,

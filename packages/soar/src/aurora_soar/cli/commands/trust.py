@@ -20,9 +20,12 @@ from aurora_soar.plan import did_you_mean
 from aurora_soar.trust import Standing, Trust, TrustedFile, TrustError
 from aurora_spawner import ExitCode, safe_line
 
-__all__ = ["trust_command"]
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+@app.command("trust")
 @outputs()
 def trust_command(
     files: Annotated[
