@@ -1,6 +1,7 @@
-"""In CI nothing is skipped for want of something: there, what is missing is a failure.
+"""How the tests of all packages are run: on how many workers, and what a skip means.
 
-A test says with `pytest.skip`, `skipif` or `importorskip` what it cannot do without, and is skipped
+In CI nothing is skipped for want of something: there, what is missing is a failure. A
+test says with `pytest.skip`, `skipif` or `importorskip` what it cannot do without, and is skipped
 where people work. On Linux with CI set everything has to be there (`.ci/run` installs it).
 """
 
@@ -34,3 +35,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """What was skipped as a whole file."""
     return _without_skips((yield))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: many tests wait for processes they started."""
+    return (os.cpu_count() or 1) * 3 // 2
