@@ -104,9 +104,7 @@ def _relay(ancestor: int, status: int) -> NoReturn:
         last = told.readline()
     if not last:
         # The ancestor was killed: what was below it comes to us, while the worker dies as well.
-        descendants.end_all(
-            lambda: descendants.line_of(os.getpid(), descendants.processes()), looks=2
-        )
+        descendants.end_all(lambda: descendants.line_of(os.getpid(), descendants.processes()))
     ended = int(last) if last else signal.SIGKILL
     if os.WIFEXITED(ended):
         os._exit(os.WEXITSTATUS(ended))

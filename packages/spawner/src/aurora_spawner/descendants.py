@@ -55,6 +55,10 @@ _GLANCES = 5
 # New processes can be born while others die, so that one round may not be the last.
 _ROUNDS = 50
 
+# So many looks in a row that find nothing are believed. One can miss who is born while it looks, of
+# a parent that has ended before its turn to be looked at (daemons fork twice).
+_BELIEVED = 2
+
 
 class Process(NamedTuple):
     """A process as /proc shows it.
@@ -194,19 +198,17 @@ def _signalled(process: Process, number: int) -> int | None:
     return None
 
 
-def end_all(find: Callable[[], Iterable[Process]], looks: int = 1) -> None:
+def end_all(find: Callable[[], Iterable[Process]]) -> None:
     """Kill what `find` finds and wait for it, within a bound, until there is nothing more to find.
 
     Args:
         find: Looks for them.
-        looks: So many in a row that find nothing are believed. One can miss an orphan: seen below a
-            parent that died before it was seen itself.
     """
     in_vain = 0
     for _ in range(_ROUNDS):
         victims = list(find())
         in_vain = 0 if victims else in_vain + 1
-        if in_vain == looks:
+        if in_vain == _BELIEVED:
             return
         killed = [_signalled(victim, signal.SIGKILL) for victim in victims]
         _wait_gone({descriptor for descriptor in killed if descriptor is not None})

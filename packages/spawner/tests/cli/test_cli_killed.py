@@ -117,14 +117,21 @@ def test_the_ancestor_tells_the_end_only_when_nobody_is_left(tmp_path: Path) -> 
             os.close(table)
 
 
-def test_one_look_that_finds_nobody_is_not_believed() -> None:
-    """F26: whom a look misses, because its parent died while the others were looked at, is found by
-    the next one."""
-    sleeper = subprocess.Popen(FakeAgent().hang().argv())
-    found = next(process for process in descendants.processes() if process.pid == sleeper.pid)
-    looks = iter([[], [found]])
-    descendants.end_all(lambda: next(looks, []), looks=2)
-    missed = list(looks)
-    sleeper.kill()
-    sleeper.wait()
-    assert missed == []
+def test_one_look_that_finds_nobody_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F26: whom a look misses, because it was born while its parent ended, is found by the next
+    one, whoever looks."""
+    above = subprocess.Popen(FakeAgent().fork(FakeAgent().hang()).hang().argv())
+    everyone = descendants.processes
+    while not (below := descendants.line_of(above.pid, everyone())):
+        time.sleep(0.01)
+    looks = [list[descendants.Process]]
+    monkeypatch.setattr(descendants, "processes", lambda: looks.pop()() if looks else everyone())
+    table = os.memfd_create("table")
+    descendants._end_what_is_left(table, b"nobody's", above.pid)
+    os.close(table)
+    left = [process for process in below if descendants.look(process.pid)]
+    for process in left:
+        descendants.send(process, signal.SIGKILL)
+    above.kill()
+    above.wait()
+    assert left == []
