@@ -99,10 +99,11 @@ def test_thirty_kills_leave_nobody_and_lose_nothing(place: int, tmp_path: Path) 
     # What had been told, and how often it had been run by then.
     told: dict[str, int] = {}
     slowest = 0.0
-    for _ in range(KILLS):
+    for turn in range(KILLS):
         process = runs.start()
         ids = list(line_of(process))
-        moment = random.uniform(0, 0.6)
+        # On a busy machine the first result takes its time.
+        moment = random.uniform(0, 0.6 if told else 0.6 + turn / 2)
         time.sleep(moment)
         if len(ids) > place:
             # With little left to do it may have come to its end.
