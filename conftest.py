@@ -1,8 +1,8 @@
 """How the tests of all packages are run: on how many workers, and what a skip means.
 
-In CI nothing is skipped for want of something: there, what is missing is a failure. A
-test says with `pytest.skip`, `skipif` or `importorskip` what it cannot do without, and is skipped
-where people work. On Linux with CI set everything has to be there (`.ci/run` installs it).
+In CI nothing is skipped for want of something: there, what is missing is a failure. A test says
+with `pytest.skip`, `skipif` or `importorskip` what it cannot do without, and is skipped where
+people work. On Linux with CI set everything has to be there (`.ci/run` installs it).
 """
 
 import os

@@ -199,11 +199,7 @@ def _signalled(process: Process, number: int) -> int | None:
 
 
 def end_all(find: Callable[[], Iterable[Process]]) -> None:
-    """Kill what `find` finds and wait for it, within a bound, until there is nothing more to find.
-
-    Args:
-        find: Looks for them.
-    """
+    """Kill what `find` finds and wait for it, within a bound, until it finds nothing more."""
     in_vain = 0
     for _ in range(_ROUNDS):
         victims = list(find())
