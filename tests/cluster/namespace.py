@@ -4,11 +4,12 @@ machine, or of a namespace (`make cluster` makes one)."""
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address
 
-HERE, BEYOND = "10.213.0.1", "10.213.0.2"
+# Each cable is a network of four addresses of its own: tests in other processes lay theirs too.
+_FIRST, _CABLES = ip_address("10.213.0.0"), 2**14
 
 
 def _run(*command: str) -> None:
@@ -20,20 +21,24 @@ class Namespace:
 
     Attributes:
         command: What a program is started with to run there.
+        host: The address of our end of the cable.
     """
 
-    def __init__(self, pid: int, cable: str) -> None:
+    def __init__(self, pid: int) -> None:
         self.command = ("nsenter", "--target", str(pid), "--net", "--preserve-credentials")
-        self._cable = cable
+        network = _FIRST + 4 * (pid % _CABLES)
+        self.host, self._beyond = str(network + 1), str(network + 2)
+        self._pid = str(pid)
+        self._cable = f"cut{pid}"
 
-    def lay(self, pid: int) -> None:
+    def lay(self) -> None:
         """Lay the cable, and give both ends their addresses."""
         far = f"{self._cable}b"
-        _run("ip", "link", "add", self._cable, "type", "veth", "peer", far, "netns", str(pid))
-        _run("ip", "address", "add", f"{HERE}/24", "dev", self._cable)
+        _run("ip", "link", "add", self._cable, "type", "veth", "peer", far, "netns", self._pid)
+        _run("ip", "address", "add", f"{self.host}/30", "dev", self._cable)
         _run("ip", "link", "set", self._cable, "up")
         _run(*self.command, "ip", "link", "set", "lo", "up")
-        _run(*self.command, "ip", "address", "add", f"{BEYOND}/24", "dev", far)
+        _run(*self.command, "ip", "address", "add", f"{self._beyond}/30", "dev", far)
         _run(*self.command, "ip", "link", "set", far, "up")
 
     def cut(self) -> None:
@@ -43,6 +48,10 @@ class Namespace:
     def mend(self) -> None:
         """Mend it."""
         _run("ip", "link", "set", self._cable, "up")
+
+    def take_up(self) -> None:
+        """Take the cable up, both ends of it."""
+        _run("ip", "link", "delete", self._cable)
 
 
 @contextlib.contextmanager
@@ -56,9 +65,12 @@ def network_beyond() -> Iterator[Namespace]:
     try:
         assert keeper.stdout is not None
         assert keeper.stdout.readline(), "no namespace is to be had; see: make cluster"
-        beyond = Namespace(keeper.pid, f"cut{os.getpid() % 10**7}")
-        beyond.lay(keeper.pid)
-        yield beyond
+        beyond = Namespace(keeper.pid)
+        beyond.lay()
+        try:
+            yield beyond
+        finally:
+            # It would go with its network, but only when the kernel finds the time to end that.
+            beyond.take_up()
     finally:
-        # The cable goes with the network that it leads to.
         keeper.communicate(timeout=20)

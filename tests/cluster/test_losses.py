@@ -19,7 +19,7 @@ from aurora_spawner.testing import FakeAgent, survivors
 from .client import start_client
 from .conftest import Opened
 from .machines import QUICK_VARIABLES, SLOTS, Machines, soon, until
-from .namespace import HERE, Namespace, network_beyond
+from .namespace import Namespace, network_beyond
 from .standing import Standing
 
 HASTY = Policy("hasty", grace=0.5)
@@ -224,7 +224,7 @@ def test_a_cut_network_ends_the_agents_beyond_it(tmp_path: Path) -> None:
     have one result each, also when the cable is mended meanwhile."""
     agents = Standing(tmp_path / "agents")
     with network_beyond() as beyond:
-        machines = Machines(tmp_path, host=HERE)
+        machines = Machines(tmp_path, host=beyond.host)
         try:
             machines.begin_worker("far", inside=beyond.command)
             machines.have("far")
@@ -258,7 +258,7 @@ def test_a_client_that_is_cut_off_is_told_and_its_agents_end(tmp_path: Path) -> 
     agents = Standing(tmp_path / "agents")
     count = 3 * SLOTS
     with network_beyond() as beyond:
-        machines = Machines(tmp_path, host=HERE)
+        machines = Machines(tmp_path, host=beyond.host)
         try:
             machines.have("near")
             client = start_client(
