@@ -104,7 +104,9 @@ def _relay(ancestor: int, status: int) -> NoReturn:
         last = told.readline()
     if not last:
         # The ancestor was killed: what was below it comes to us, while the worker dies as well.
-        descendants.end_all(lambda: descendants.line_of(os.getpid(), descendants.processes()))
+        descendants.end_all(
+            lambda: descendants.line_of(os.getpid(), descendants.processes()), descendants.childless
+        )
     ended = int(last) if last else signal.SIGKILL
     if os.WIFEXITED(ended):
         os._exit(os.WEXITSTATUS(ended))
@@ -123,7 +125,7 @@ def _pass_signals_on(worker: int, ancestor: int) -> None:
         # The terminal signals the whole job; what somebody sent to us alone is passed on.
         from_somebody = news.si_code <= 0
         if news.si_signo == signal.SIGCHLD:
-            if _reaped(ancestor):
+            if ancestor in descendants.reap():
                 return
         elif news.si_signo == signal.SIGTSTP:
             if from_somebody:
@@ -133,18 +135,6 @@ def _pass_signals_on(worker: int, ancestor: int) -> None:
         elif from_somebody or news.si_signo == signal.SIGHUP:
             # A terminal that is closed tells only the leader of its session, which may be us.
             _send(worker, news.si_signo)
-
-
-def _reaped(ancestor: int) -> bool:
-    """Reap what has ended; whether the ancestor is among it."""
-    found = False
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                break
-            found = found or pid == ancestor
-    return found
 
 
 def _send(pid: int, number: int) -> None:

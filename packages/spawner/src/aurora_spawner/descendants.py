@@ -25,6 +25,7 @@ __all__ = [
     "TABLE_SLOTS",
     "Process",
     "bears",
+    "childless",
     "end_all",
     "ids",
     "last_process_id",
@@ -33,6 +34,7 @@ __all__ = [
     "main",
     "processes",
     "read_table",
+    "reap",
     "send",
     "settled_words",
     "words",
@@ -198,13 +200,20 @@ def _signalled(process: Process, number: int) -> int | None:
     return None
 
 
-def end_all(find: Callable[[], Iterable[Process]]) -> None:
-    """Kill what `find` finds and wait for it, within a bound, until it finds nothing more."""
+def end_all(
+    find: Callable[[], Iterable[Process]], nobody_left: Callable[[], bool] = lambda: True
+) -> None:
+    """Kill what `find` finds and wait for it, within a bound, until it finds nothing more.
+
+    Args:
+        find: Looks for those who have to end.
+        nobody_left: Asked when looks have found nothing; if it is false, they go on.
+    """
     in_vain = 0
     for _ in range(_ROUNDS):
         victims = list(find())
         in_vain = 0 if victims else in_vain + 1
-        if in_vain == _BELIEVED:
+        if in_vain >= _BELIEVED and nobody_left():
             return
         killed = [_signalled(victim, signal.SIGKILL) for victim in victims]
         _wait_gone({descriptor for descriptor in killed if descriptor is not None})
@@ -227,6 +236,32 @@ def _wait_gone(descriptors: set[int]) -> None:
         os.close(descriptor)
 
 
+def reap() -> dict[int, int]:
+    """Reap every child that has ended; their wait statuses by their ids."""
+    found = {}
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                break
+            found[pid] = status
+    return found
+
+
+def childless() -> bool:
+    """Whether this process has no child, once those that have ended are reaped.
+
+    For one that adopts orphans it is the proof that nobody descends from it: every line of parents
+    that leads to it ends in a child.
+    """
+    reap()
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
+
+
 def read_table(descriptor: int) -> tuple[set[int], set[int]]:
     """The table of running groups: process groups to end, and processes to keep."""
     size = TABLE_SLOTS * _SLOT.size
@@ -235,7 +270,7 @@ def read_table(descriptor: int) -> tuple[set[int], set[int]]:
     return {value for value in slots if value > 0}, {-value for value in slots if value < 0}
 
 
-def _end_what_is_left(table: int, word: bytes, root: int | None) -> None:
+def _end_what_is_left(table: int, word: bytes, *, adopts: bool) -> None:
     """End the groups of the table, what bears the cookie and, as an ancestor, what descends."""
     own = os.getpid()
 
@@ -243,7 +278,7 @@ def _end_what_is_left(table: int, word: bytes, root: int | None) -> None:
         groups, kept = read_table(table)
         everyone = [process for process in processes() if process.pid != own]
         safe = {process.pid for keeper in kept for process in line_of(keeper, everyone)} | kept
-        below = {process.pid for process in line_of(root, everyone)} if root else set()
+        below = {process.pid for process in line_of(own, everyone)} if adopts else set()
         return [
             process
             for process in everyone
@@ -251,7 +286,12 @@ def _end_what_is_left(table: int, word: bytes, root: int | None) -> None:
             and (process.pid in below or process.group in groups or bears(process, word))
         ]
 
-    end_all(victims)
+    def nobody_left() -> bool:
+        _, kept = read_table(table)
+        # Those who are kept come to an ancestor as well: then it has no proof.
+        return not adopts or bool(kept) or childless()
+
+    end_all(victims, nobody_left)
 
 
 def main(arguments: list[str]) -> None:
@@ -266,12 +306,11 @@ def main(arguments: list[str]) -> None:
     role, table, word, *more = arguments
     if role == "lifeline":
         os.read(0, 1)
-        _end_what_is_left(int(table), word.encode(), None)
+        _end_what_is_left(int(table), word.encode(), adopts=False)
     else:
         worker, lifeline, status = map(int, more)
         ended = _stand_above(worker, lifeline)
-        _end_what_is_left(int(table), word.encode(), os.getpid())
-        _reap(0)
+        _end_what_is_left(int(table), word.encode(), adopts=True)
         if ended is not None:
             # Last, because without it the relay ends what is left; it may well be gone itself.
             with contextlib.suppress(OSError):
@@ -290,7 +329,7 @@ def _stand_above(worker: int, lifeline: int) -> int | None:
     waiting.register(woken, select.POLLIN)
     waiting.register(lifeline, select.POLLIN)
     while True:
-        ended = _reap(worker)
+        ended = reap().get(worker)
         if ended is not None:
             return ended
         for descriptor, _ in waiting.poll():
@@ -298,19 +337,6 @@ def _stand_above(worker: int, lifeline: int) -> int | None:
                 return None
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
-
-
-def _reap(worker: int) -> int | None:
-    """Reap every child that has ended; the worker's wait status if it is among them."""
-    found = None
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                break
-            if pid == worker:
-                found = status
-    return found
 
 
 if __name__ == "__main__":

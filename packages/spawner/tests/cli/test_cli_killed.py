@@ -117,21 +117,54 @@ def test_the_ancestor_tells_the_end_only_when_nobody_is_left(tmp_path: Path) -> 
             os.close(table)
 
 
-def test_one_look_that_finds_nobody_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_look_that_finds_nobody_is_not_believed() -> None:
     """F26: whom a look misses, because it was born while its parent ended, is found by the next
     one, whoever looks."""
     above = subprocess.Popen(FakeAgent().fork(FakeAgent().hang()).hang().argv())
-    everyone = descendants.processes
-    while not (below := descendants.line_of(above.pid, everyone())):
+
+    unseen = [list[descendants.Process]()]
+
+    def find() -> list[descendants.Process]:
+        return descendants.line_of(above.pid, descendants.processes())
+
+    while not (below := find()):
         time.sleep(0.01)
-    looks = [list[descendants.Process]]
-    monkeypatch.setattr(descendants, "processes", lambda: looks.pop()() if looks else everyone())
-    table = os.memfd_create("table")
-    descendants._end_what_is_left(table, b"nobody's", above.pid)
-    os.close(table)
+    descendants.end_all(lambda: unseen.pop() if unseen else find())
     left = [process for process in below if descendants.look(process.pid)]
     for process in left:
         descendants.send(process, signal.SIGKILL)
     above.kill()
     above.wait()
     assert left == []
+
+
+# What an ancestor does at the end, with so many looks that find nobody.
+BLIND = """
+from pathlib import Path
+import os, subprocess, sys
+from aurora_spawner import descendants
+from aurora_spawner.testing import survivors
+
+pids, looks, *agent = sys.argv[1:]
+everyone, unseen = descendants.processes, [()] * int(looks)
+descendants.processes = lambda: unseen.pop() if unseen else everyone()
+child = subprocess.Popen(agent)
+while not Path(pids).exists() or len(survivors(pids)) < 2:
+    assert child.poll() is None
+table = os.memfd_create("table")
+os.ftruncate(table, descendants.TABLE_SLOTS * 4)
+descendants._end_what_is_left(table, b"nobody's", adopts=True)
+"""
+
+
+def test_an_ancestor_looks_until_it_has_no_child(tmp_path: Path) -> None:
+    """F26: who adopts orphans knows whether somebody is left, however many looks find nobody."""
+    pids = tmp_path / "pids"
+    agent = FakeAgent().record_pids(pids).daemon(scrubbed=True).hang().argv()
+    blind = (sys.executable, "-c", BLIND, str(pids), "10", *agent)
+    try:
+        subprocess.run((sys.executable, "-c", SUBREAPER, *blind), check=True, timeout=60)
+        assert survivors(pids) == ()
+    finally:
+        for pid in survivors(pids):
+            os.kill(pid, signal.SIGKILL)
