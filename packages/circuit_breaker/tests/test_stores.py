@@ -1,12 +1,14 @@
 """Stores outside of the process: what they keep, and what happens when they are down."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 
 import pytest
 
 from aurora_circuit_breaker import CircuitBreaker, StoreLost, StoreRecovered
+from aurora_circuit_breaker.state import force
 from aurora_circuit_breaker.stores import MemoryStore, StoreDownError
 from aurora_circuit_breaker.stores.sqlite import SqliteStore
 
@@ -181,6 +183,34 @@ def test_sqlite_that_is_no_database_is_down_and_left_alone(tmp_path, caplog):
     assert breaker.is_open("x")
     assert path.read_text() == "these are my notes, not a database"
     store.close()
+
+
+@pytest.mark.parametrize("mode", ["DEFERRED", "IMMEDIATE", "EXCLUSIVE"])
+def test_sqlite_waits_for_another_one_that_makes_the_file(tmp_path, mode):
+    """F53: processes that begin at the same time on a new file all share it: whichever lock one
+    of them holds, the others wait."""
+    path = tmp_path / "circuits.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute(f"BEGIN {mode}")
+    other.execute("SELECT * FROM sqlite_master").fetchall()
+    release = threading.Timer(0.05, other.execute, ["COMMIT"])
+    release.start()
+    store = SqliteStore(path, patience=60)
+    store.update("x", force, True)
+    release.join()
+    assert list(store) == ["x"]
+    store.close()
+    other.close()
+
+
+def test_f52_sqlite_that_is_held_for_too_long_is_down(tmp_path):
+    """F52: what another one does not give free within the patience is down, with the reason."""
+    path = tmp_path / "circuits.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreDownError, match="locked"):
+        SqliteStore(path, patience=0.02).look("x")
+    other.close()
 
 
 def test_f52_redis_is_lost_and_found(own_redis_server, caplog):

@@ -36,8 +36,9 @@ KEEP = 3600.0
 # looking costs each write a constant share.
 SWEEP_EVERY = 1000
 
-# Seconds between two attempts to get the write lock. A turn takes some 50 µs; SQLite's own waiting
-# begins with 1 ms and goes up to 100, which with eight writers leaves the lock idle mostly.
+# Seconds between two attempts while another one has the file. A turn takes some 50 µs; SQLite's own
+# waiting begins with 1 ms and goes up to 100, which with eight writers leaves the lock idle mostly,
+# and it does not wait at all where processes make a new file at the same time.
 TURN = 0.0002
 
 # `state` is JSON but for its times, which are doubles as the machine writes them: JSON takes ten
@@ -110,7 +111,7 @@ class SqliteStore:
                 moment, after = _changed(session, before, change, argument)
                 if after is before:
                     return before, after, moment
-            self._begin(connection)
+            connection.execute("BEGIN IMMEDIATE")
             before = _read(connection, agent_id)
             moment, after = _changed(session, before, change, argument)
             if after is not before:
@@ -144,21 +145,36 @@ class SqliteStore:
                     session.connection.close()
 
     def _run(self, work: Callable[[_Session], Answer]) -> Answer:
+        give_up = None
         try:
-            session = self._session
-            if session is None or session.process != os.getpid():
-                session = self._open()
-            with session.lock:
+            while True:
                 try:
-                    return work(session)
-                except BaseException:
-                    if session.connection.in_transaction:
-                        session.connection.execute("ROLLBACK")
-                    raise
+                    return self._once(work)
+                except sqlite3.OperationalError as error:
+                    if give_up is None:
+                        give_up = time.monotonic() + self._patience
+                    # The last byte is the error, whatever it was busy with.
+                    is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                    if not is_busy or time.monotonic() > give_up:
+                        raise
+                time.sleep(TURN)
         except (sqlite3.Error, OSError) as error:
             raise StoreDownError(f"{self._path}: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise StoreDownError(f"{self._path} holds what is no state: {error!r}") from error
+
+    def _once(self, work: Callable[[_Session], Answer]) -> Answer:
+        """Work as a whole or, if anything fails, not at all."""
+        session = self._session
+        if session is None or session.process != os.getpid():
+            session = self._open()
+        with session.lock:
+            try:
+                return work(session)
+            except BaseException:
+                if session.connection.in_transaction:
+                    session.connection.execute("ROLLBACK")
+                raise
 
     def _open(self) -> _Session:
         with self._opening:
@@ -167,9 +183,10 @@ class SqliteStore:
                 if session.process == os.getpid():
                     return session
                 _inherited.append(session)
-            # No transactions but our own; the lock sees to it that threads take turns.
+                self._session = None
+            # No transactions and no waits but our own; the lock sees to it that threads take turns.
             connection = sqlite3.connect(
-                self._path, timeout=self._patience, isolation_level=None, check_same_thread=False
+                self._path, timeout=0, isolation_level=None, check_same_thread=False
             )
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -179,24 +196,11 @@ class SqliteStore:
                     connection.execute(statement)
                 clock = _agreed(connection)
                 connection.execute("COMMIT")
-                # From here on we wait in our own way.
-                connection.execute("PRAGMA busy_timeout = 0")
             except BaseException:
                 connection.close()
                 raise
             self._session = _Session(os.getpid(), threading.Lock(), connection, clock)
             return self._session
-
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        give_up = time.monotonic() + self._patience
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                    raise
-            time.sleep(TURN)
 
     def _write(
         self, connection: sqlite3.Connection, agent_id: str, state: State, moment: float
