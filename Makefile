@@ -50,7 +50,7 @@ agents: $(VENV) ## Test with the real agent CLIs, in a namespace without a netwo
 
 cluster: $(VENV) ## Break clusters of real processes, in a namespace of their own (needs iproute2)
 	@$(IN_VENV) AURORA_CLUSTER=yes unshare --map-root-user --net \
-		sh -c 'ip link set lo up && exec pytest -n 2 tests/cluster'
+		sh -c 'ip link set lo up && exec pytest -n 2 --dist worksteal tests/cluster'
 
 chaos: $(VENV) ## Attack real runs: kills, full disks, lack of everything; CHAOS='--seconds 600'
 	@$(IN_VENV) unshare --map-root-user --mount python -m tests.chaos $(CHAOS)

@@ -1,4 +1,4 @@
-"""How the tests of all packages are run: on how many workers, and what a skip means.
+"""How the tests of all packages are run: on how many workers and which, and what a skip means.
 
 In CI nothing is skipped for want of something: there, what is missing is a failure. A test says
 with `pytest.skip`, `skipif` or `importorskip` what it cannot do without, and is skipped where
@@ -8,7 +8,7 @@ people work. On Linux with CI set everything has to be there (`.ci/run` installs
 import os
 import sys
 from collections.abc import Generator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -41,3 +41,21 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are cores: many tests wait for processes they started."""
     return (os.cpu_count() or 1) * 3 // 2
+
+
+# Their tests share something dear: a cluster, a browser. One worker has it, and runs them all.
+_TOGETHER = ("tests/cluster/", "tests/browser/")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Without another `--dist`, a test goes to the next free worker, unless it is of a group."""
+    if config.option.dist != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next(filter(nodeid.startswith, _TOGETHER), nodeid)
+
+    return Scheduling(config, log)

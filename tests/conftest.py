@@ -1,5 +1,6 @@
 """Shared state of the process is reset around every test; and a Redis server for those that ask."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -9,14 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from aurora_circuit_breaker import get_circuit_breaker
 from aurora_spawner import reset_early_detection_monitor
 
 # A busy machine is no fault of an example.
 settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+# For those who want to know whether anything fails, and not what.
+settings.register_profile("brief", deadline=None, phases=[Phase.explicit, Phase.generate])
+settings.load_profile(os.environ.get("AURORA_HYPOTHESIS", "unhurried"))
 
 # Whoever started the tests may ignore signals (nohup, a job in the background), and what is
 # started here would go on ignoring them.

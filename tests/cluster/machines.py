@@ -20,6 +20,9 @@ QUICK_VARIABLES = {
     f"DASK_{name.upper().replace('.', '__')}": value for name, value in QUICK.items()
 }
 
+# A worker looks a hundred times a second what its threads do, for a page that nobody opens here.
+_UNOBSERVED = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+
 # Should nobody be left to end a scheduler, it ends itself, and its workers with it.
 _ORPHANED = ("--idle-timeout", "10 minutes")
 
@@ -57,7 +60,7 @@ class Machines:
     ) -> None:
         self._folder = folder
         self._host = host
-        self._environment = {**os.environ, **QUICK_VARIABLES, **environment}
+        self._environment = {**os.environ, **_UNOBSERVED, **QUICK_VARIABLES, **environment}
         self.started: list[subprocess.Popen[bytes]] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self.start(

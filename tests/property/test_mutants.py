@@ -88,7 +88,7 @@ def test_mutant_is_killed(name: str, tmp_path: Path) -> None:
     options = ["-q", "-x", "-c", str(TESTS.parent / "pyproject.toml"), "-p", "no:cacheprovider"]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(TESTS / mutant.tests)],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "AURORA_HYPOTHESIS": "brief"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
