@@ -121,7 +121,6 @@ def test_one_look_that_finds_nobody_is_not_believed() -> None:
     """F26: whom a look misses, because it was born while its parent ended, is found by the next
     one, whoever looks."""
     above = subprocess.Popen(FakeAgent().fork(FakeAgent().hang()).hang().argv())
-
     unseen = [list[descendants.Process]()]
 
     def find() -> list[descendants.Process]:

@@ -16,6 +16,7 @@ from aurora_soar.plan.lines import Lines, json_lines, toml_lines
 from aurora_soar.plan.model import Plan
 from aurora_soar.plan.problems import Fault, PlanError, Problem
 from aurora_soar.plan.validation import validate
+from aurora_soar.plan.yaml import YamlError, parse_yaml
 
 __all__ = ["load_plan"]
 
@@ -71,7 +72,7 @@ def _parse(path: Path, text: str) -> tuple[dict[str, Any], Lines]:
             case ".json":
                 data, lines = json.loads(text), None
             case ".yaml" | ".yml":
-                data, lines = _parse_yaml(path, text)
+                data, lines = parse_yaml(text)
             case _:
                 return tomllib.loads(text), toml_lines(text)
     except tomllib.TOMLDecodeError as error:
@@ -79,21 +80,13 @@ def _parse(path: Path, text: str) -> tuple[dict[str, Any], Lines]:
     except json.JSONDecodeError as error:
         problem = f"not valid JSON: {error.msg} (column {error.colno})"
         raise _refused(path, error.lineno, problem) from None
+    except YamlError as error:
+        raise _refused(path, error.line, str(error)) from None
     except RecursionError:
         raise _refused(path, None, "is nested too deeply") from None
     if not isinstance(data, dict):
         raise _refused(path, None, 'must be an object: { "subgoals": [...] }')
     return data, lines or json_lines(text)
-
-
-def _parse_yaml(path: Path, text: str) -> tuple[Any, Lines]:
-    # Most plans are TOML, and a command would begin a twentieth of a second later.
-    from aurora_soar.plan.yaml import YamlError, parse_yaml
-
-    try:
-        return parse_yaml(text)
-    except YamlError as error:
-        raise _refused(path, error.line, str(error)) from None
 
 
 def _place(message: str, text: str) -> tuple[int, str]:
