@@ -120,10 +120,14 @@ class Machines:
     def have(self, *names: str) -> None:
         """Have these workers; those that are gone are started anew."""
         for name in names:
-            if name not in self.workers or self.workers[name].poll() is not None:
-                (self._folder / f"{name}.log").unlink(missing_ok=True)
-                self.begin_worker(name)
+            self.begin_anew(name)
         until(lambda: all(map(self._is_ready, names)))
+
+    def begin_anew(self, name: str) -> None:
+        """Start this worker, without waiting for it, unless it is there."""
+        if name not in self.workers or self.workers[name].poll() is not None:
+            (self._folder / f"{name}.log").unlink(missing_ok=True)
+            self.begin_worker(name)
 
     def _is_ready(self, name: str) -> bool:
         assert self.workers[name].poll() is None, self.log(name)

@@ -117,6 +117,34 @@ def test_a_worker_that_is_told_to_end_takes_its_agents_along(
     assert again.read_text() == ".."
 
 
+def test_a_cluster_that_lost_all_its_workers_waits_for_one_and_says_so(
+    machines: Machines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the last worker is lost, whoever waits is told; when one comes, the work goes on."""
+    machines.have("first")
+    agents = Standing(tmp_path / "agents")
+
+    def told() -> list[str]:
+        return [each.getMessage() for each in caplog.records if each.name == "aurora_spawner"]
+
+    async def main() -> SpawnResult:
+        async with DaskRunner(machines.address) as runner:
+            task = SpawnTask("", command=agents.command())
+            work = asyncio.create_task(spawn(task, runner=runner))
+            await soon(lambda: agents.begun() == 1)
+            machines.kill("first")
+            await soon(told)
+            agents.go()
+            machines.begin_anew("first")
+            return await work
+
+    result = asyncio.run(main())
+    assert result.output == f"{machines.workers['first'].pid}\n"
+    assert told() == [
+        f"the scheduler at {machines.address} has lost all its workers; waiting for one"
+    ]
+
+
 def test_a_poison_task_is_given_up_and_the_others_finish(tmp_path: Path) -> None:
     """A task that kills every worker it runs on begins one time more than it may be run again."""
     begun = tmp_path / "begun"

@@ -197,7 +197,7 @@ class DaskRunner:
             ) from error
         client = self._client
         client.subscribe_topic(self._topic, self._heard)
-        client.subscribe_topic(SLOTS_TOPIC, lambda event: self._window.resize(event[1]))
+        client.subscribe_topic(SLOTS_TOPIC, self._resized)
         try:
             await client.register_plugin(Register())
             await client.register_plugin(Host())
@@ -224,6 +224,13 @@ class DaskRunner:
             cwd=os.path.join(here, request.cwd) if request.cwd else here,
             log_dir=None if log_dir is None else os.path.abspath(log_dir),
         )
+
+    def _resized(self, event: tuple[float, int]) -> None:
+        """Workers came or went."""
+        _, slots = event
+        if self._window.slots and not slots:
+            _log.warning("%s has lost all its workers; waiting for one", self._name)
+        self._window.resize(slots)
 
     def _heard(self, event: tuple[float, Any]) -> None:
         """Events of a request came."""
