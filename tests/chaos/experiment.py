@@ -151,7 +151,7 @@ class _Stage:
     def left(self, but: tuple[int, ...]) -> tuple[str, ...]:
         """What still runs when all should be gone; it is killed then."""
         deadline = time.monotonic() + _GONE_WITHIN
-        ours = {machine.pid for machine in self._machines.started} if self._machines else set()
+        ours = self._pids_of_machines()
         while True:
             reap({*but, *ours})
             found = [
@@ -168,6 +168,9 @@ class _Stage:
                     process.kill()
                 return told
             time.sleep(_EVERY)
+
+    def _pids_of_machines(self) -> set[int]:
+        return {machine.pid for machine in self._machines.started} if self._machines else set()
 
     def _start(
         self, each: Round, pipe: Pipe, errors: Path, *, last: bool
@@ -199,7 +202,8 @@ class _Stage:
             elapsed = time.monotonic() - began
             if elapsed > _ENDS_WITHIN:
                 for each in descendants():
-                    each.send_signal(signal.SIGKILL)
+                    if each.pid not in self._pids_of_machines():
+                        each.send_signal(signal.SIGKILL)
                 process.wait()
                 return most, True
             attack.advance(elapsed)

@@ -19,7 +19,8 @@ from .targets import Target
 
 __all__ = ["Attack", "agents_of"]
 
-# Seconds that something stopped stands still, and that something short stays short.
+# Seconds that something stopped stands still, that something short stays short, and that a killed
+# machine is away: a cluster without any waits for one.
 _PAUSE = (0.1, 1.5)
 
 _SIGNALS = {
@@ -128,6 +129,9 @@ class Attack:
             victim.send_signal(_SIGNALS[fault.what])
             if _SIGNALS[fault.what] == signal.SIGSTOP:
                 self._mend_at(mended_at, lambda: victim.send_signal(signal.SIGCONT))
+            if self._machines is not None and fault.whom in self._machines.workers:
+                machines = self._machines
+                self._mend_at(mended_at, lambda: machines.begin_anew(fault.whom))
 
     def _mend_at(self, moment: float, action: Callable[[], None]) -> None:
         def mend() -> None:
