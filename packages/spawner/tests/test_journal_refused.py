@@ -24,6 +24,7 @@ from aurora_spawner.errors import (
 from aurora_spawner.journal import Journal, content_of, database
 from aurora_spawner.journal.wal import Leftover, survey
 from aurora_spawner.models import SpawnResult, SpawnTask
+from aurora_spawner.testing import no_leaks
 
 RESULTS = 12
 
@@ -347,9 +348,10 @@ def test_no_refusal_leaves_anything_behind(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
     write_journal(path)
     os.truncate(path, path.stat().st_size // 2)
-    descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
-    for _ in range(3):
-        with pytest.raises(JournalDamagedError):
-            Journal.open(path)
-    assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == (descriptors, threads)
+    threads = set(threading.enumerate())
+    with no_leaks():
+        for _ in range(3):
+            with pytest.raises(JournalDamagedError):
+                Journal.open(path)
+    assert set(threading.enumerate()) <= threads
     assert [file.name for file in tmp_path.iterdir()] == ["run.db"]

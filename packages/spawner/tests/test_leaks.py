@@ -73,6 +73,25 @@ def test_a_reused_number_does_not_hide_a_descriptor() -> None:
     os.close(other)
 
 
+def test_a_descriptor_that_is_closed_while_it_is_looked_at_is_no_leak(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread, or the garbage collector, may close one between two looks at it."""
+    going = os.open(os.devnull, os.O_RDONLY)
+    fstat = os.fstat
+
+    def last_look(descriptor: int) -> os.stat_result:
+        status = fstat(descriptor)
+        if descriptor == going:
+            monkeypatch.undo()
+            os.close(going)
+        return status
+
+    monkeypatch.setattr(os, "fstat", last_look)
+    with no_leaks():
+        pass
+
+
 def test_what_was_there_before_is_no_leak() -> None:
     """Children, descriptors and loops from before the block are somebody else's."""
     process = subprocess.Popen(FakeAgent().read().argv(), stdin=subprocess.PIPE)

@@ -90,9 +90,11 @@ async def nothing_left() -> AsyncIterator[None]:
     loop.set_exception_handler(lambda _, context: raised.append(context))
     # What a first run may set up for all later ones is no leak.
     await run_process(["true"])
-    before = descriptors(), children()
+    before, were = descriptors(), children()
     yield
-    assert (descriptors(), children()) == before
+    # Fewer are no leak: other tests leave some to the garbage collector.
+    assert descriptors() <= before
+    assert children() <= were
     assert loop.pending_timers == []
     assert raised == []
 

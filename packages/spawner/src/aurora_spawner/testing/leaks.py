@@ -99,14 +99,15 @@ def _processes() -> Iterator[_Thing]:
 def _descriptors() -> Iterator[_Thing]:
     own = own_descriptors()
     for descriptor in map(int, os.listdir("/dev/fd")):
+        # Numbers are used again; so what it leads to belongs to the key.
         try:
             status = os.fstat(descriptor)
+            target = f"device {status.st_dev}, inode {status.st_ino}"
+            if os.path.exists("/proc/self/fd"):
+                target = os.readlink(f"/proc/self/fd/{descriptor}")
         except OSError:
-            continue  # the listing's own
-        # Numbers are used again; so what it leads to belongs to the key.
-        target = f"device {status.st_dev}, inode {status.st_ino}"
-        if os.path.exists("/proc/self/fd"):
-            target = os.readlink(f"/proc/self/fd/{descriptor}")
+            # The listing's own, or one that a thread or the garbage collector has just closed.
+            continue
         if descriptor not in own:
             yield _Thing(("descriptor", descriptor, target), f"descriptor {descriptor}: {target}")
 
