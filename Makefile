@@ -19,8 +19,9 @@ IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 EDITABLE := -e 'packages/circuit_breaker[redis]' -e 'packages/spawner[cli,dask]' \
 	-e 'packages/soar[dask,otel,redis]'
 
-# Modules of somebody else's must not stand in for ours.
-unexport PYTHONHOME PYTHONPATH
+# Modules of somebody else's must not stand in for ours. And what is compiled is kept, also where the
+# environment says otherwise, as in many images: the tests start hundreds of commands.
+unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak compare check agents cluster chaos bench mutants isolated build release \
