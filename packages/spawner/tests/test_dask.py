@@ -35,6 +35,7 @@ from aurora_spawner.errors import ClusterError
 from aurora_spawner.runners.dask import DaskRunner
 from aurora_spawner.runners.dask.addresses import checked_address
 from aurora_spawner.runners.dask.host import Host
+from aurora_spawner.runners.dask.laptop import local_cluster
 from aurora_spawner.runners.dask.outbox import Outbox
 from aurora_spawner.runners.dask.register import ENDED_TOPIC, Register
 from aurora_spawner.runners.dask.window import Window
@@ -294,6 +295,16 @@ def test_a_cluster_of_this_machine_runs_agents() -> None:
             assert len(listening) >= 3
         with pytest.raises(SpawnError, match="not connected"):
             await spawn(tasks[0], runner=runner)
+
+    asyncio.run(main())
+
+
+def test_clusters_of_this_machine_stand_side_by_side() -> None:
+    """A second one starts without a warning about ports that the first one has."""
+
+    async def main() -> None:
+        async with await local_cluster(0, 1) as first, await local_cluster(0, 1) as second:
+            assert first.scheduler_address != second.scheduler_address
 
     asyncio.run(main())
 

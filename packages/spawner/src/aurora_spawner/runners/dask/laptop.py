@@ -27,7 +27,10 @@ async def local_cluster(workers: int, slots: int | None) -> LocalCluster:
         threads_per_worker=at_once,
         resources={SLOT: at_once},
         host="127.0.0.1",
-        dashboard_address=None,
+        # No dashboard. Its server is started all the same, by default on a port that a second
+        # cluster finds taken.
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
         # A worker only looks on while agents work: its own memory says nothing about theirs.
         memory_limit=0,
         preload=[apart.__name__],
