@@ -37,7 +37,7 @@ class Contestant:
 
     Attributes:
         name: What it is called in the table.
-        run: Does the job and returns its figures, in the order of the row's columns.
+        run: Does the job and returns its figures; columns that it leaves out stay empty.
         modules: What has to be importable.
         programs: What has to be on PATH.
         sizes: Its own sizes, where they differ from the row's.
@@ -242,6 +242,7 @@ def measure(key: str, row: Row, *, quick: bool, say: Callable[[str], None]) -> T
         table.figures[name] = {
             column: statistics.median(figures[column] for figures in rounds_of_it)
             for column in row.columns
+            if column in rounds_of_it[0]
         }
     try:
         for verdict in row.judge(table.figures):
